@@ -1,0 +1,85 @@
+"""Pause, and the records of a rollback on the objects."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.making import NOW, trip
+from watchdog.core.annotations import (
+    KNOWN,
+    PAUSED,
+    PAUSED_REASON,
+    PAUSED_UNTIL,
+    PREFIX,
+    UnreadableRecordError,
+    read_finished,
+    read_trip,
+    show_instant,
+    why_paused,
+    write_finished,
+    write_trip,
+)
+from watchdog.core.model import FinishedTrip
+
+
+def pause(annotations: dict[str, str]) -> str:
+    return why_paused(annotations, where="Service frontend", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "paused"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({PAUSED: "true"}, True, id="true"),
+        pytest.param({PAUSED: "false"}, False, id="false"),
+        pytest.param({PAUSED: " False "}, False, id="false, written carelessly"),
+        pytest.param({PAUSED: "flase"}, True, id="a typo of false is not false"),
+        pytest.param({PAUSED: ""}, True, id="empty"),
+        pytest.param({PAUSED: "yes please"}, True, id="anything"),
+        pytest.param({PREFIX + "pasued": "true"}, True, id="a typo of paused"),
+        pytest.param({PREFIX + "Paused": "false"}, True, id="an unknown key, whatever its value"),
+        pytest.param({PAUSED_REASON: "deploy"}, False, id="a reason alone pauses nothing"),
+        pytest.param({PAUSED_UNTIL: show_instant(NOW + 1)}, True, id="until later"),
+        pytest.param({PAUSED_UNTIL: show_instant(NOW)}, False, id="until now"),
+        pytest.param({PAUSED: "true", PAUSED_UNTIL: show_instant(NOW - 1)}, False, id="paused until just before"),
+        pytest.param({PAUSED_UNTIL: "tomorrow"}, True, id="until nobody knows when"),
+        pytest.param({PAUSED_UNTIL: "2020-01-01T00:00:00"}, True, id="until a time without a zone"),
+    ],
+)
+def test_pause(annotations: dict[str, str], *, paused: bool) -> None:
+    assert bool(pause(annotations)) is paused
+
+
+def test_the_sentence_names_place_end_and_reason() -> None:
+    until = show_instant(NOW + 60)
+    found = pause({PAUSED: "true", PAUSED_UNTIL: until, PAUSED_REASON: "release night"})
+    assert found == f"Service frontend is paused until {until}: release night"
+
+
+@given(st.integers(0, len("paused") - 1), st.sampled_from(["drop", "double", "swap"]))
+def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> None:  # noqa: N802 - the row's id
+    word = "paused"
+    edits = {
+        "drop": word[:position] + word[position + 1 :],
+        "double": word[:position] + word[position] + word[position:],
+        "swap": word[:position] + word[position + 1 : position + 2] + word[position] + word[position + 2 :],
+    }
+    key = PREFIX + edits[typo]
+    assert bool(pause({key: "false"})) is (key not in KNOWN)
+
+
+def test_records_are_read_back_as_they_were_written() -> None:
+    written = trip()
+    assert read_trip(write_trip(written, was={"color": "green"})) == written
+    finished = FinishedTrip(trip=written, finished_at=NOW + 30, recovered=False)
+    assert read_finished(write_finished(finished)) == finished
+    assert json.loads(write_trip(written, was={"color": "green"}))["was"] == {"color": "green"}
+
+
+@given(st.one_of(st.text(), st.from_type(dict).map(lambda made: json.dumps(made, default=str)), st.just("[]")))
+def test_a_record_that_is_not_ours_is_unreadable_and_nothing_worse(text: str) -> None:
+    for read in (read_trip, read_finished):
+        with pytest.raises(UnreadableRecordError):
+            read(text)

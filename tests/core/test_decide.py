@@ -1,0 +1,205 @@
+"""The guards of a rollback, each alone and in their order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.core.making import NOW, TRIPPED, rule, status, target, trip
+from watchdog.core.annotations import IRREVERSIBLE, TRIP
+from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, Decision, Hold, Reason, Rollback, Situation, decide
+from watchdog.core.language import Target
+from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
+
+
+def deciding(within: Target, seen: TargetStatus, **fields: Any) -> Decision:
+    """A decision about a target of which one rule fires on fresh evidence."""
+    defaults: dict[str, Any] = {"tripped": (TRIPPED,), "other_breaches": (), "now": NOW, "dry_run": False}
+    return decide(Situation(target=within, status=seen, **defaults | fields))
+
+
+def reason(decision: Decision) -> Reason | None:
+    return decision.reason if isinstance(decision, Hold) else None
+
+
+def last_trip(*, seconds_ago: float) -> FinishedTrip:
+    return FinishedTrip(trip=trip(), finished_at=NOW - seconds_ago, recovered=True)
+
+
+def test_a_firing_rule_and_no_guard_roll_back() -> None:
+    decision = deciding(target(), status(target()))
+    assert isinstance(decision, Rollback)
+    assert (decision.trip.bad, decision.trip.good) == ("green", "blue")
+    assert decision.trip.rules == (TRIPPED,)
+    assert decision.trip.id == "banking-app-20270115t080000z"
+    assert "ErrorRatio is 0.3, healthy is at most 0.05" in decision.sentence
+
+
+HOLDS: list[Any] = [
+    pytest.param(lambda t: (status(t), {"tripped": ()}), Reason.NOTHING_FIRING, id="nothing fires on fresh evidence"),
+    pytest.param(lambda t: (status(t, unreadable="broken"), {}), Reason.UNREADABLE, id="a record cannot be read"),
+    pytest.param(lambda t: (status(t, paused="somebody paused"), {}), Reason.PAUSED, id="paused"),
+    pytest.param(lambda t: (status(t), {"dry_run": True}), Reason.DRY_RUN, id="the whole watchdog runs dry"),
+    pytest.param(
+        lambda t: (status(t, deployment_fields={"green": {"annotations": {IRREVERSIBLE: "migration 42"}}}), {}),
+        Reason.IRREVERSIBLE,
+        id="the bad color cannot be left by a switch",
+    ),
+    pytest.param(lambda t: (status(t, ("blue", "green")), {}), Reason.SERVICES_DISAGREE, id="the Services disagree"),
+    pytest.param(
+        lambda t: (status(t, service_fields={"selector": {"app": "frontend"}}), {}),
+        Reason.SERVICES_DISAGREE,
+        id="a selector names neither color",
+    ),
+    pytest.param(
+        lambda t: (status(t), {"other_breaches": ("ErrorRatio",)}), Reason.OTHER_COLOR_BREACHES, id="a shared cause"
+    ),
+    pytest.param(lambda t: (status(t, last_trip=last_trip(seconds_ago=1799)), {}), Reason.COOLDOWN, id="cooldown"),
+    pytest.param(lambda t: (status(t, ready={"blue": 0}), {}), Reason.GOOD_NOT_READY, id="good has no ready pods"),
+    pytest.param(
+        lambda t: (status(t, ready={"blue": 2}), {}), Reason.GOOD_NOT_READY, id="good is smaller than 80 % of bad"
+    ),
+    pytest.param(
+        lambda t: (status(t, service_fields={"foreign": 1}), {}), Reason.GOOD_NOT_READY, id="pods of somebody else"
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), HOLDS)
+def test_holds(make: Callable[[Target], tuple[TargetStatus, dict[str, Any]]], expected: Reason) -> None:
+    within = target()
+    seen, fields = make(within)
+    decision = deciding(within, seen, **fields)
+    assert reason(decision) is expected
+    assert isinstance(decision, Hold)
+    assert decision.serious is (expected is not Reason.NOTHING_FIRING)
+    assert decision.sentence
+
+
+def test_mode_dry_run_holds() -> None:
+    assert reason(deciding(target(mode="dry-run"), status(target()))) is Reason.DRY_RUN
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(lambda t: status(t, last_trip=last_trip(seconds_ago=1800)), None, id="cooldown has just passed"),
+        pytest.param(lambda t: status(t, ready={"blue": 3, "green": 3}), None, id="as many ready as the bad color"),
+        pytest.param(lambda t: status(t, ready={"blue": 1, "green": 0}), None, id="a dead bad color never holds back"),
+        pytest.param(lambda t: status(t, ready={"blue": 8, "green": 10}), None, id="exactly 80 %"),
+        pytest.param(
+            lambda t: status(t, ready={"blue": 7, "green": 10}), Reason.GOOD_NOT_READY, id="a pod short of 80 %"
+        ),
+    ],
+)
+def test_edges(seen: Callable[[Target], TargetStatus], expected: Reason | None) -> None:
+    within = target()
+    assert reason(deciding(within, seen(within))) is expected
+
+
+@pytest.mark.parametrize(
+    ("switched_at", "expected"),
+    [
+        pytest.param(NOW - 3600, None, id="exactly the window"),
+        pytest.param(NOW - 3601, Reason.OUTSIDE_WINDOW, id="a second later"),
+        pytest.param(None, Reason.OUTSIDE_WINDOW, id="nobody knows when it was switched"),
+    ],
+)
+def test_rollback_window(switched_at: float | None, expected: Reason | None) -> None:
+    within = target(rollback={"rollback_window": "1h"})
+    seen = status(within, service_fields={"switched_at": switched_at})
+    assert reason(deciding(within, seen)) is expected
+
+
+def test_the_first_guard_that_applies_wins() -> None:
+    """Each row takes one trouble away, from the first in order to the last."""
+    within = target()
+    troubles: dict[str, Any] = {
+        "unreadable": "broken",
+        "paused": "paused",
+        "last_trip": last_trip(seconds_ago=10),
+        "ready": {"blue": 0},
+    }
+    order = []
+    for trouble in ("unreadable", "paused", "last_trip", "ready"):
+        order.append(reason(deciding(within, status(within, **troubles))))
+        del troubles[trouble]
+    assert order == [Reason.UNREADABLE, Reason.PAUSED, Reason.COOLDOWN, Reason.GOOD_NOT_READY]
+    assert reason(deciding(within, status(within))) is None
+
+
+def test_the_order_of_the_guards_is_the_designs() -> None:
+    assert [guard.__name__ for guard in NEW_TRIP] == [
+        "unreadable",
+        "services_disagree",
+        "nothing_firing",
+        "paused",
+        "dry_run",
+        "irreversible",
+        "outside_window",
+        "other_color_breaches",
+        "cooldown",
+        "good_not_ready",
+    ]
+    assert [guard.__name__ for guard in OPEN_TRIP] == ["unreadable", "paused", "dry_run", "contested", "good_not_ready"]
+
+
+def test_selectors_that_would_lose_pods_say_which_key_is_missing() -> None:
+    """The bug that this tool exists to prevent: {app: frontend-blue, color: green} selects nothing."""
+    within = target()
+    seen = status(within)
+    lost = {"blue": Selected(selector={"app": "frontend-green", "color": "blue"}, ready=0, foreign=0)}
+    services = tuple(_with_selection(each, lost) for each in seen.services)
+    decision = deciding(within, TargetStatus(services=services, deployments=seen.deployments))
+    assert reason(decision) is Reason.GOOD_NOT_READY
+    assert isinstance(decision, Hold)
+    assert "name every selector key that differs by color" in decision.sentence
+
+
+def _with_selection(service: ServiceStatus, lost: dict[str, Selected]) -> ServiceStatus:
+    return replace(service, would_select=dict(service.would_select) | lost)
+
+
+OPEN = {TRIP: "{}"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({}, None, id="goes on with nothing firing"),
+        pytest.param({"paused": "paused"}, Reason.PAUSED, id="paused half-way"),
+        pytest.param({"unreadable": "broken"}, Reason.UNREADABLE, id="a record cannot be read"),
+        pytest.param({"last_trip": last_trip(seconds_ago=1)}, None, id="cooldown does not stop what was begun"),
+        pytest.param({"ready": {"blue": 0}}, Reason.GOOD_NOT_READY, id="good died before the second switch"),
+    ],
+)
+def test_an_open_trip(fields: dict[str, Any], expected: Reason | None) -> None:
+    within = target()
+    seen = status(within, ("blue", "green"), trip=trip(), **fields)
+    decision = deciding(within, seen, tripped=())
+    assert reason(decision) is expected
+    if isinstance(decision, Hold):
+        assert decision.serious
+    else:
+        assert decision.trip == trip()
+
+
+def test_a_switch_undone_by_somebody_else_is_contested() -> None:
+    within = target()
+    seen = status(within, ("green", "green"), trip=trip(), service_fields={"annotations": OPEN})
+    decision = deciding(within, seen, tripped=())
+    assert reason(decision) is Reason.CONTESTED
+    assert isinstance(decision, Hold)
+    assert f"annotate service backend {TRIP}-" in decision.sentence
+
+
+def test_an_open_trip_goes_on_when_good_shrinks_after_the_switch() -> None:
+    within = target()
+    seen = status(within, ("blue", "blue"), trip=trip(), ready={"blue": 0}, service_fields={"annotations": OPEN})
+    assert reason(deciding(within, seen, tripped=())) is None
+
+
+def test_rules_of_the_other_kind_are_no_reason() -> None:
+    within = target(rules=[rule(action="alert").model_dump(by_alias=True, exclude_defaults=True)])
+    assert reason(deciding(within, status(within), tripped=())) is Reason.NOTHING_FIRING

@@ -1,0 +1,229 @@
+"""The plan of a rollback: what comes next, and the laws that hold whatever interrupts it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.making import NOW, deployment, service, status, target, trip
+from watchdog.core.annotations import REPLICAS, TRIP
+from watchdog.core.decide import Hold, Situation, decide
+from watchdog.core.language import Target
+from watchdog.core.model import TargetStatus
+from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector, is_verified, plan
+
+OPEN = {TRIP: "{}"}
+
+
+def planning(within: Target, seen: TargetStatus, **fields: Any) -> Plan:
+    defaults: dict[str, Any] = {"verified_since": NOW - 60, "well": True, "now": NOW}
+    return plan(within, trip(), seen, **defaults | fields)
+
+
+def names(found: Plan) -> list[str]:
+    return [step.deployment.name if isinstance(step, ScaleDown) else f"{step.service.name}" for step in found.steps]
+
+
+def test_every_service_is_switched_in_the_order_of_the_file() -> None:
+    found = planning(target(), status(target()), verified_since=None)
+    assert found.stage is Stage.SWITCHING
+    assert names(found) == ["backend", "frontend"]
+    assert all(isinstance(step, SwitchSelector) for step in found.steps)
+
+
+def test_the_whole_selector_is_replaced_and_keeps_its_keys() -> None:
+    found = planning(target(), status(target()))
+    step = found.steps[0]
+    assert isinstance(step, SwitchSelector)
+    assert step.service.selector == {"app": "backend", "color": "green"}
+    assert step.to_selector == {"app": "backend", "color": "blue"}
+
+
+def test_what_is_switched_already_is_left_alone() -> None:
+    assert names(planning(target(), status(target(), ("blue", "green")))) == ["frontend"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "fields", "stage"),
+    [
+        pytest.param({}, {"verified_since": None}, Stage.VERIFYING, id="switched, not verified"),
+        pytest.param({}, {"verified_since": NOW - 29.9}, Stage.DRAINING, id="a moment short of scale_down_delay"),
+        pytest.param({}, {"verified_since": NOW - 30}, Stage.SCALING_DOWN, id="scale_down_delay has passed"),
+        pytest.param(
+            {"deployment_fields": {"green": {"replicas": 0}}}, {"well": False}, Stage.RECOVERING, id="not yet well"
+        ),
+        pytest.param({"deployment_fields": {"green": {"replicas": 0}}}, {}, Stage.FINISHED, id="scaled down and well"),
+        pytest.param(
+            {"deployment_fields": {"green": {"replicas": 0}}},
+            {"well": False, "verified_since": NOW - 330},
+            Stage.FINISHED,
+            id="recovery took too long: people take over",
+        ),
+    ],
+)
+def test_stages(seen: dict[str, Any], fields: dict[str, Any], stage: Stage) -> None:
+    within = target()
+    switched = status(within, ("blue", "blue"), trip=trip(), service_fields={"annotations": OPEN}, **seen)
+    found = planning(within, switched, **fields)
+    assert found.stage is stage
+    if stage is Stage.SCALING_DOWN:
+        assert names(found) == ["backend-green", "frontend-green"]
+    if stage is Stage.FINISHED:
+        assert found.recovered is fields.get("well", True)
+        assert names(found) == ["backend", "frontend"]
+    if stage in (Stage.VERIFYING, Stage.DRAINING, Stage.RECOVERING):
+        assert found.steps == ()
+
+
+def test_a_deployment_that_serves_another_service_keeps_running() -> None:
+    within = target()
+    seen = status(within, ("blue", "blue"), trip=trip(), borrowers={"backend-green": ("reports",)})
+    found = planning(within, seen)
+    assert names(found) == ["frontend-green"]
+
+
+def test_a_deployment_that_two_services_share_is_scaled_once() -> None:
+    shared = [{"name": name, "deployment": "app-{{ color }}"} for name in ("backend", "frontend")]
+    within = target(services=shared)
+    found = planning(within, status(within, ("blue", "blue"), trip=trip()))
+    assert names(found) == ["app-green"]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "verified"),
+    [
+        pytest.param({"blue": 3, "green": 0, "": 0}, True, id="good only"),
+        pytest.param({"blue": 1, "green": 1, "": 0}, False, id="bad is still there"),
+        pytest.param({"blue": 3, "green": 0, "": 1}, False, id="a pod of nobody"),
+        pytest.param({"blue": 0, "green": 0, "": 0}, False, id="none at all"),
+    ],
+)
+def test_verified_on_the_endpoint_slices(endpoints: dict[str, int], *, verified: bool) -> None:
+    within = target()
+    seen = status(within, ("blue", "blue"), service_fields={"endpoints": endpoints})
+    assert is_verified(trip(), seen) is verified
+
+
+# Laws. A cluster of values does the steps; anything may stop after any of them, and people do what they like.
+
+
+class Cluster:
+    """Does the steps as an API server would, and asserts after each what must hold always."""
+
+    def __init__(self, within: Target) -> None:
+        self.within = within
+        self.colors = ["green", "green"]
+        self.ready = {"blue": 3, "green": 3}
+        self.replicas = {"blue": 3, "green": 3}
+        self.saved: set[str] = set()
+        self.opened = [False, False]
+        self.paused = False
+        self.writes: list[Step] = []
+
+    def observe(self) -> TargetStatus:
+        ready = {color: min(self.ready[color], self.replicas[color]) for color in self.ready}
+        services = tuple(
+            service(declared, color, ready, within=self.within, annotations=OPEN if opened else {})
+            for declared, color, opened in zip(self.within.services, self.colors, self.opened, strict=True)
+        )
+        deployments = {
+            (declared.name, color): deployment(
+                declared.deployment_of(color),
+                ready=ready[color],
+                replicas=self.replicas[color],
+                annotations={REPLICAS: "3"} if declared.deployment_of(color) in self.saved else {},
+            )
+            for declared in self.within.services
+            for color in ("blue", "green")
+        }
+        return TargetStatus(
+            services=services,
+            deployments=deployments,
+            paused="paused" if self.paused else "",
+            trip=trip() if any(self.opened) else None,
+        )
+
+    def do(self, step: Step) -> None:
+        assert not self.paused
+        self.writes.append(step)
+        match step:
+            case SwitchSelector(service=switched, to_selector=selector):
+                assert selector.keys() == switched.selector.keys()
+                assert selector["color"] in self.within.colors
+                assert self.replicas["blue"] > 0
+                assert self.ready["blue"] > 0, "a Service would select nothing"
+                index = [each.name for each in self.within.services].index(switched.name)
+                self.colors[index], self.opened[index] = "blue", True
+            case ScaleDown(deployment=scaled):
+                assert scaled.name.endswith("green"), "only the bad color is scaled down"
+                assert self.colors == ["blue", "blue"], "only after every Service is switched"
+                assert self.ready["blue"] > 0
+                self.saved.add(scaled.name)
+                self.replicas["green"] = 0
+            case CloseTrip(service=closed):
+                index = [each.name for each in self.within.services].index(closed.name)
+                self.opened[index] = False
+
+
+def tick(cluster: Cluster, *, now: float, stop_after: int, tripped: bool, verified_since: float | None) -> bool:
+    """One tick that is killed after some writes; True when the trip is at its end."""
+    seen = cluster.observe()
+    decision = decide(
+        Situation(
+            target=cluster.within,
+            status=seen,
+            tripped=trip().rules if tripped else (),
+            other_breaches=(),
+            now=now,
+            dry_run=False,
+        )
+    )
+    if isinstance(decision, Hold):
+        return False
+    found = plan(cluster.within, trip(), seen, verified_since=verified_since, well=True, now=now)
+    for step in found.steps[:stop_after]:
+        cluster.do(step)
+    return found.stage is Stage.FINISHED and stop_after >= len(found.steps)
+
+
+INTERRUPTIONS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["", "pause", "resume", "good dies", "good lives"])), max_size=12
+)
+
+
+@given(INTERRUPTIONS)
+def test_stopped_after_any_step_the_next_ticks_still_finish(interruptions: list[tuple[int, str]]) -> None:
+    cluster, now = Cluster(target()), NOW
+    for stop_after, trouble in interruptions:
+        cluster.paused = {"pause": True, "resume": False}.get(trouble, cluster.paused)
+        cluster.ready["blue"] = {"good dies": 0, "good lives": 3}.get(trouble, cluster.ready["blue"])
+        verified = is_verified(trip(), cluster.observe())
+        tick(cluster, now=now, stop_after=stop_after, tripped=True, verified_since=now - 60 if verified else None)
+        now += 1
+    cluster.paused, cluster.ready["blue"] = False, 3
+    begun = any(cluster.opened) or not cluster.writes
+    for _ in range(6):
+        verified = is_verified(trip(), cluster.observe())
+        if tick(cluster, now=now, stop_after=9, tripped=begun, verified_since=now - 60 if verified else None):
+            break
+        now += 1
+    assert cluster.colors == ["blue", "blue"]
+    assert cluster.opened == [False, False]
+    assert cluster.replicas == {"blue": 3, "green": 0}
+    assert sum(isinstance(step, SwitchSelector) for step in cluster.writes) == 2, "each Service is switched once"
+
+
+@given(st.data())
+def test_without_a_tripped_rule_nothing_is_ever_written(data: st.DataObject) -> None:
+    cluster = Cluster(target())
+    cluster.colors = data.draw(st.sampled_from([["green", "green"], ["blue", "blue"], ["blue", "green"]]))
+    cluster.ready = data.draw(st.fixed_dictionaries({"blue": st.integers(0, 3), "green": st.integers(0, 3)}))
+    tick(cluster, now=NOW, stop_after=9, tripped=False, verified_since=None)
+    assert cluster.writes == []
+
+
+def test_a_finished_rollback_plans_nothing() -> None:
+    within = target()
+    seen = status(within, ("blue", "blue"), deployment_fields={"green": {"replicas": 0}})
+    assert planning(within, seen).steps == ()

@@ -1,0 +1,5 @@
+"""Lets ``python -m watchdog`` be the command."""
+
+from watchdog.cli import main
+
+main()

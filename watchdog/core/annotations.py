@@ -1,0 +1,131 @@
+"""Our annotations: what people write to pause the watchdog, and what it writes to remember a rollback.
+
+Law: what is not clearly "not paused" is paused; what cannot be read is never guessed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from watchdog.core.model import Annotations, FinishedTrip, Selector, Trip, TrippedRule
+
+PREFIX = "canary-watchdog/"
+PAUSED = PREFIX + "paused"
+PAUSED_UNTIL = PREFIX + "paused-until"
+PAUSED_REASON = PREFIX + "paused-reason"
+IRREVERSIBLE = PREFIX + "irreversible"
+KNOWN_GOOD = PREFIX + "known-good"
+TRIP = PREFIX + "trip"
+LAST_TRIP = PREFIX + "last-trip"
+REPLICAS = PREFIX + "replicas"
+
+KNOWN = frozenset({PAUSED, PAUSED_UNTIL, PAUSED_REASON, IRREVERSIBLE, KNOWN_GOOD, TRIP, LAST_TRIP, REPLICAS})
+_NOT_PAUSED = frozenset({"false", "no", "off", "0"})
+
+
+class UnreadableRecordError(ValueError):
+    """An annotation of ours that is not what we wrote."""
+
+
+def ours(annotations: Mapping[str, Any]) -> dict[str, str]:
+    """The annotations under our prefix."""
+    return {key: str(value) for key, value in annotations.items() if key.startswith(PREFIX)}
+
+
+def why_paused(annotations: Annotations, *, where: str, now: float) -> str:
+    """The sentence that says why these annotations pause the watchdog; "" when they do not.
+
+    A misspelled key under our prefix pauses, since it may have been meant to (``canary-watchdog/pasued``).
+    """
+    unknown = sorted(set(annotations) - KNOWN)
+    if unknown:
+        return (
+            f"{where} carries the unknown annotation {unknown[0]}; it may be a misspelled pause: correct or remove it"
+        )
+    until = annotations.get(PAUSED_UNTIL)
+    value = annotations.get(PAUSED, "true" if until is not None else "false")
+    if value.strip().lower() in _NOT_PAUSED or (until is not None and _is_past(until, now)):
+        return ""
+    reason = annotations.get(PAUSED_REASON, "")
+    return f"{where} is paused" + (f" until {until}" if until is not None else "") + (f": {reason}" if reason else "")
+
+
+def _is_past(instant: str, now: float) -> bool:
+    try:
+        parsed = datetime.fromisoformat(instant.strip())
+    except ValueError:
+        return False
+    return parsed.tzinfo is not None and parsed.timestamp() <= now
+
+
+def show_instant(seconds: float) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_trip(trip: Trip, *, was: Selector) -> str:
+    """The record of an open trip, as JSON for the annotation `TRIP`; ``was`` is the Service's selector before it."""
+    return json.dumps(_trip_fields(trip) | {"was": dict(was)}, separators=(",", ":"))
+
+
+def read_trip(text: str) -> Trip:
+    """The open trip of the annotation `TRIP`; raises UnreadableRecordError."""
+    return _trip(_object(text))
+
+
+def write_finished(finished: FinishedTrip) -> str:
+    """The record of a finished trip, as JSON for the annotation `LAST_TRIP`."""
+    fields = _trip_fields(finished.trip)
+    ending = {"finishedAt": show_instant(finished.finished_at), "recovered": finished.recovered}
+    return json.dumps(fields | ending, separators=(",", ":"))
+
+
+def read_finished(text: str) -> FinishedTrip:
+    """The finished trip of the annotation `LAST_TRIP`; raises UnreadableRecordError."""
+    fields = _object(text)
+    try:
+        return FinishedTrip(
+            trip=_trip(fields), finished_at=_seconds(fields["finishedAt"]), recovered=bool(fields["recovered"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableRecordError(f"{LAST_TRIP}: {error!r}") from error
+
+
+def _trip_fields(trip: Trip) -> dict[str, Any]:
+    return {
+        "id": trip.id,
+        "from": trip.bad,
+        "to": trip.good,
+        "startedAt": show_instant(trip.started_at),
+        "rules": [asdict(rule) | {"since": show_instant(rule.since)} for rule in trip.rules],
+    }
+
+
+def _trip(fields: dict[str, Any]) -> Trip:
+    try:
+        rules = tuple(TrippedRule(**rule | {"since": _seconds(rule["since"])}) for rule in fields["rules"])
+        return Trip(
+            id=str(fields["id"]),
+            bad=str(fields["from"]),
+            good=str(fields["to"]),
+            started_at=_seconds(fields["startedAt"]),
+            rules=rules,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableRecordError(f"{TRIP}: {error!r}") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRecordError(f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise UnreadableRecordError("not a JSON object")
+    return fields
+
+
+def _seconds(instant: str) -> float:
+    return datetime.fromisoformat(instant).timestamp()

@@ -1,0 +1,164 @@
+"""Writes the alerts: what people are told when a rule fires, a rollback is held, switched or finished.
+
+Law: every message says what, where, why and what to type next.
+"""
+
+from watchdog.core.alert import Alert, AlertKind
+from watchdog.core.annotations import PAUSED, show_instant
+from watchdog.core.decide import Hold
+from watchdog.core.language import Rule, Target
+from watchdog.core.model import RuleState, Selector, TargetStatus, Trip, TrippedRule
+from watchdog.core.placeholders import fill
+from watchdog.core.plan import Plan
+
+
+def switched(target: Target, trip: Trip, status: TargetStatus, *, now: float) -> Alert:
+    """All Services have the good color's selector."""
+    names = ", ".join(service.name for service in status.services)
+    return Alert(
+        kind=AlertKind.SWITCHED,
+        key=f"{trip.id}/switched",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}",
+        trip=trip.id,
+        from_color=trip.bad,
+        to_color=trip.good,
+        rules=trip.rules,
+        notes=_notes(target, trip.rules, color=trip.bad),
+        commands=(_look(target), _pause(target)),
+    )
+
+
+def finished(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
+    """The rollback has ended."""
+    return Alert(
+        kind=AlertKind.FINISHED,
+        key=f"{trip.id}/finished",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look."),
+        trip=trip.id,
+        from_color=trip.bad,
+        to_color=trip.good,
+        rules=trip.rules,
+        notes=_notes(target, trip.rules, color=trip.bad),
+        commands=(_look(target),),
+    )
+
+
+def held(target: Target, hold: Hold, status: TargetStatus, rules: tuple[TrippedRule, ...], *, now: float) -> Alert:
+    """Something fires, or a rollback is half done, and the watchdog does not act."""
+    trip = status.trip
+    rules = trip.rules if trip else rules
+    bad = trip.bad if trip else status.active
+    return Alert(
+        kind=AlertKind.HELD,
+        key="/".join((target.target, hold.reason, trip.id if trip else _episode(rules))),
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"Not rolling {target.target} back: {hold.sentence}. {_why(rules)}".strip(),
+        trip=trip.id if trip else None,
+        from_color=bad,
+        to_color=trip.good if trip else (target.other(bad) if bad else None),
+        rules=rules,
+        notes=_notes(target, rules, color=bad or ""),
+        commands=(_look(target), *_by_hand(target, status, bad)),
+    )
+
+
+def fires(target: Target, rule: Rule, tripped: TrippedRule, *, color: str, resolved: bool, now: float) -> Alert:
+    """A rule whose action is ``alert`` began or ceased to fire."""
+    return Alert(
+        kind=AlertKind.RESOLVED if resolved else AlertKind.FIRING,
+        key=f"{target.target}/{rule.alert}/{show_instant(tripped.since)}/{'resolved' if resolved else 'firing'}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{rule.alert} is {'well again' if resolved else 'firing'} on {color}. {_why((tripped,))}",
+        from_color=color,
+        rules=(tripped,),
+        labels=tuple(sorted(rule.labels.items())),
+        notes=_notes(target, (tripped,), color=color),
+        commands=(_look(target),),
+    )
+
+
+def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
+    """A rule's source has said nothing for ``no_data_timeout``."""
+    since = show_instant(state.blind_since or now)
+    return Alert(
+        kind=AlertKind.BLIND,
+        key=f"{target.target}/{rule.alert}/blind/{since}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{rule.alert} is blind since {since}: {state.reason}. Meanwhile it rolls nothing back.",
+        labels=tuple(sorted(rule.labels.items())),
+        commands=(_look(target),),
+    )
+
+
+def _why(rules: tuple[TrippedRule, ...]) -> str:
+    return " ".join(
+        f"{rule.alert} was {'without a value' if rule.value is None else f'{rule.value:g}'} "
+        f"since {show_instant(rule.since)}, healthy is {rule.threshold}."
+        for rule in rules
+    )
+
+
+def _episode(rules: tuple[TrippedRule, ...]) -> str:
+    """What stays the same while the same rules fire on."""
+    return ",".join(f"{rule.alert}@{show_instant(rule.since)}" for rule in rules)
+
+
+def _notes(target: Target, rules: tuple[TrippedRule, ...], *, color: str) -> tuple[tuple[str, str], ...]:
+    """The annotations of the rules with their placeholders filled."""
+    by_name = {rule.alert: rule for rule in target.rules}
+    return tuple(
+        (key, fill(text, _values(target, tripped, color)))
+        for tripped in rules
+        if tripped.alert in by_name
+        for key, text in sorted(by_name[tripped.alert].annotations.items())
+    )
+
+
+def _values(target: Target, tripped: TrippedRule, color: str) -> dict[str, str]:
+    return {
+        "alert": tripped.alert,
+        "color": color,
+        "namespace": target.namespace,
+        "target": target.target,
+        "threshold": tripped.threshold,
+        "value": "no value" if tripped.value is None else f"{tripped.value:g}",
+    }
+
+
+def _look(target: Target) -> tuple[str, str]:
+    names = " ".join(service.name for service in target.services)
+    return "look", f"kubectl -n {target.namespace} describe service {names}"
+
+
+def _pause(target: Target) -> tuple[str, str]:
+    service = target.services[0].name
+    return "pause the watchdog", f"kubectl -n {target.namespace} annotate service {service} {PAUSED}=true"
+
+
+def _by_hand(target: Target, status: TargetStatus, bad: str | None) -> tuple[tuple[str, str], ...]:
+    """The manual plan: what a person types to do what the watchdog does not."""
+    if bad is None:
+        return ()
+    good = target.other(bad)
+    command = f"kubectl -n {target.namespace} set selector service"
+    return tuple(
+        ("switch by hand", f"{command} {service.name} {_pairs(service.would_select[good].selector)}")
+        for service in status.services
+        if service.color != good
+    )
+
+
+def _pairs(selector: Selector) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))

@@ -1,0 +1,202 @@
+"""The values that flow through a tick.
+
+Law: everything here is immutable; a tick takes values and returns new ones. The words are those of the field:
+*phase* is Prometheus' inactive/pending/firing, an *outcome* is what one slot said and is never collapsed into two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+Selector = Mapping[str, str]
+Annotations = Mapping[str, str]
+
+
+class Outcome(StrEnum):
+    """What one slot said about one rule. Only BREACH ever moves a rule towards firing."""
+
+    BREACH = "breach"
+    OK = "ok"
+    INSUFFICIENT = "insufficient"
+    NODATA = "nodata"
+    ERROR = "error"
+
+    @property
+    def is_evidence(self) -> bool:
+        """True for the two outcomes that say something about the color's health."""
+        return self in (Outcome.BREACH, Outcome.OK)
+
+    @property
+    def is_blind(self) -> bool:
+        """True when the source said nothing about the color at all."""
+        return self in (Outcome.NODATA, Outcome.ERROR)
+
+
+class Phase(StrEnum):
+    """Where a rule stands, with exactly Prometheus' meaning."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What a source answered for one rule, one slot, one color.
+
+    A source never raises: a failure is a measurement whose ``failure`` is NODATA or ERROR and whose ``reason`` is a
+    sentence; INSUFFICIENT stands for a slot in which nobody was asked yet. ``samples`` is the size of the evidence
+    behind ``value`` (requests, documents), None when nobody asked.
+    """
+
+    value: float | None = None
+    samples: float | None = None
+    failure: Outcome | None = None
+    reason: str = ""
+
+    @classmethod
+    def nodata(cls, reason: str, *, samples: float | None = None) -> Self:
+        """A source that answered, and had nothing to say."""
+        return cls(samples=samples, failure=Outcome.NODATA, reason=reason)
+
+    @classmethod
+    def error(cls, reason: str) -> Self:
+        """A source that did not answer, or whose answer cannot be believed."""
+        return cls(failure=Outcome.ERROR, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleState:
+    """What is remembered of one rule between slots.
+
+    ``key`` names the rule's text and the release it watches: a state with another key is not this rule's state.
+    Instants are Unix seconds, spans are seconds. ``breached_for`` is the clock that ``for`` is compared with: it
+    advances with breaching slots only. ``recent`` holds the last ``evaluation_periods`` outcomes, the newest last.
+    """
+
+    alert: str
+    key: str
+    phase: Phase = Phase.INACTIVE
+    active_at: float | None = None
+    breached_for: float = 0.0
+    recent: tuple[Outcome, ...] = ()
+    ok_since: float | None = None
+    blind_since: float | None = None
+    slot: float | None = None
+    outcome: Outcome | None = None
+    value: float | None = None
+    samples: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStatus:
+    """One color of one Service, as the API server shows it.
+
+    ``replicas`` is the wanted number, ``ready`` counts the pods that are ready.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    revision: str
+    replicas: int
+    ready: int
+    annotations: Annotations = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """What a Service would select with the selector of one color.
+
+    ``ready`` counts ready pods of that color's Deployment, ``foreign`` the pods that belong to anything else.
+    """
+
+    selector: Selector
+    ready: int
+    foreign: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """One Service of a target. ``color`` is the one its selector names, None when it names neither or a mixture.
+
+    ``endpoints`` counts the ready endpoints of its EndpointSlices by color; the key "" counts those of no color.
+    ``switched_at`` is when somebody last wrote the selector, from ``managedFields``; None when nobody knows.
+    ``annotations`` are ours alone; ``annotated`` says whether there are any at all, which a JSON Patch has to know.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    selector: Selector
+    color: str | None
+    would_select: Mapping[str, Selected]
+    endpoints: Mapping[str, int]
+    switched_at: float | None = None
+    annotated: bool = True
+    annotations: Annotations = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrippedRule:
+    """The evidence of one rule at the moment of the decision."""
+
+    alert: str
+    value: float | None
+    threshold: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """One rollback from its first decision to its end."""
+
+    id: str
+    bad: str
+    good: str
+    started_at: float
+    rules: tuple[TrippedRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedTrip:
+    """A trip that has ended, as the objects remember it."""
+
+    trip: Trip
+    finished_at: float
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """A target as the cluster shows it in one tick.
+
+    ``deployments`` is keyed by (Service name, color). ``paused`` is the sentence that says who paused what, "" when
+    nobody did; ``unreadable`` says which record of ours cannot be read. ``borrowers`` names, by Deployment, the
+    Services outside the target whose selector picks its pods.
+    """
+
+    services: tuple[ServiceStatus, ...]
+    deployments: Mapping[tuple[str, str], DeploymentStatus]
+    paused: str = ""
+    unreadable: str = ""
+    trip: Trip | None = None
+    last_trip: FinishedTrip | None = None
+    borrowers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def active(self) -> str | None:
+        """The color that every Service selects, None when they disagree."""
+        colors = {service.color for service in self.services}
+        return colors.pop() if len(colors) == 1 else None
+
+    def release(self, color: str) -> str:
+        """The identity of what runs in a color: each Deployment's uid and revision."""
+        parts = [
+            f"{deployment.uid}@{deployment.revision}"
+            for (_, owner), deployment in sorted(self.deployments.items())
+            if owner == color
+        ]
+        return f"{color}:" + ",".join(parts)

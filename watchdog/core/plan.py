@@ -1,0 +1,142 @@
+"""Plans a rollback: what is missing between the cluster as it is and a finished rollback, as the next writes.
+
+Law: a plan is computed afresh from what is seen, never remembered; a finished rollback plans nothing.
+
+The order is traffic first: every Service is switched, then verified on its EndpointSlices, then the bad color is left
+alone for ``scale_down_delay``, then scaled to 0, then the tripped rules must be well on the good color.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from watchdog.core.annotations import TRIP
+from watchdog.core.language import Target
+from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
+
+RECOVERY_SECONDS = 300.0
+
+
+class Stage(StrEnum):
+    """How far a rollback is."""
+
+    SWITCHING = "switching"
+    VERIFYING = "verifying"
+    DRAINING = "draining"
+    SCALING_DOWN = "scaling_down"
+    RECOVERING = "recovering"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSelector:
+    """Gives a Service's traffic to the good color, and writes the trip beside it in the same patch."""
+
+    service: ServiceStatus
+    to_selector: Selector
+    trip: Trip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleDown:
+    """Remembers a bad Deployment's replicas on it, and scales it to 0."""
+
+    deployment: DeploymentStatus
+    trip: Trip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseTrip:
+    """Turns a Service's open trip into its last trip."""
+
+    service: ServiceStatus
+    trip: Trip
+    recovered: bool
+
+
+Step = SwitchSelector | ScaleDown | CloseTrip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The next writes, in order, and how far the rollback is. No steps: it waits for what ``sentence`` says.
+
+    ``recovered`` says of a finished rollback whether the tripped rules are well on the good color.
+    """
+
+    stage: Stage
+    steps: tuple[Step, ...]
+    sentence: str
+    recovered: bool = False
+
+
+def is_verified(trip: Trip, status: TargetStatus) -> bool:
+    """True when every Service has ready endpoints of the good color and of no other."""
+    return all(service.color == trip.good and set(_ready_colors(service)) == {trip.good} for service in status.services)
+
+
+def _ready_colors(service: ServiceStatus) -> tuple[str, ...]:
+    return tuple(color for color, ready in service.endpoints.items() if ready > 0)
+
+
+def plan(
+    target: Target, trip: Trip, status: TargetStatus, *, verified_since: float | None, well: bool, now: float
+) -> Plan:
+    """The next part of a rollback.
+
+    ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
+    healthy on the good color. A recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not
+    recovered: people take over.
+    """
+    switches = tuple(
+        SwitchSelector(service=service, to_selector=service.would_select[trip.good].selector, trip=trip)
+        for service in status.services
+        if service.color != trip.good
+    )
+    if switches:
+        names = ", ".join(step.service.name for step in switches)
+        return Plan(stage=Stage.SWITCHING, steps=switches, sentence=f"switching {names} to {trip.good}")
+    if verified_since is None:
+        return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
+    drained_at = verified_since + target.rollback.scale_down_delay
+    if now < drained_at:
+        sentence = f"{trip.good} has the traffic; scaling {trip.bad} down in {drained_at - now:.0f} s"
+        return Plan(stage=Stage.DRAINING, steps=(), sentence=sentence)
+    scale_downs = tuple(
+        ScaleDown(deployment=deployment, trip=trip)
+        for deployment in deployments_of(status, trip.bad)
+        if deployment.replicas > 0 and not status.borrowers.get(deployment.name)
+    )
+    if scale_downs:
+        names = ", ".join(step.deployment.name for step in scale_downs)
+        return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
+    if not well and now < drained_at + RECOVERY_SECONDS:
+        return Plan(
+            stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}"
+        )
+    return _closing(trip, status, recovered=well)
+
+
+def deployments_of(status: TargetStatus, color: str) -> tuple[DeploymentStatus, ...]:
+    """The Deployments of a color in the order of the Services, each once."""
+    found = {}
+    for service in status.services:
+        deployment = status.deployments.get((service.name, color))
+        if deployment is not None:
+            found[deployment.uid] = deployment
+    return tuple(found.values())
+
+
+def _closing(trip: Trip, status: TargetStatus, *, recovered: bool) -> Plan:
+    steps = tuple(
+        CloseTrip(service=service, trip=trip, recovered=recovered)
+        for service in status.services
+        if TRIP in service.annotations
+    )
+    kept = sorted(
+        f"{deployment.name} keeps running, it serves {', '.join(status.borrowers[deployment.name])}"
+        for deployment in deployments_of(status, trip.bad)
+        if status.borrowers.get(deployment.name)
+    )
+    ending = "recovered" if recovered else f"not recovered: the tripped rules are not well on {trip.good}"
+    sentence = "; ".join((f"rolled back to {trip.good}, {ending}", *kept))
+    return Plan(stage=Stage.FINISHED, steps=steps, sentence=sentence, recovered=recovered)

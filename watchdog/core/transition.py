@@ -1,0 +1,36 @@
+"""What happened in a tick: phases, decisions and writes, each as one transition from something to something.
+
+Law: transitions are told in the order in which they happened; they say what was done, never what is planned.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """The kinds of transition."""
+
+    PHASE = "phase"
+    BLIND = "blind"
+    DECISION = "decision"
+    SELECTOR = "selector"
+    VERIFIED = "verified"
+    REPLICAS = "replicas"
+    STAGE = "stage"
+    FINISHED = "finished"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds."""
+
+    time: float
+    event: Event
+    target: str
+    subject: str = ""
+    value: float | None = None
+    before: str = ""
+    after: str = ""
+    sentence: str = ""
+    trip: str | None = None
