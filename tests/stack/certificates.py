@@ -1,0 +1,117 @@
+"""The certificates and keys of a Kubernetes control plane.
+
+Law: everything is made anew for each run and is valid for a day; nothing is ever read from the checkout.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+ADDRESSES = ("127.0.0.1", "10.0.0.1")
+SIGNING_ONLY = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """Paths of PEM files."""
+
+    ca: Path
+    server: Path
+    server_key: Path
+    service_account_key: Path
+    service_account_public_key: Path
+
+
+def make_certificates(folder: Path) -> Certificates:
+    """Writes a CA, a serving certificate for the loopback address, and the key that signs service account tokens."""
+    files = Certificates(
+        ca=folder / "ca.crt",
+        server=folder / "server.crt",
+        server_key=folder / "server.key",
+        service_account_key=folder / "sa.key",
+        service_account_public_key=folder / "sa.pub",
+    )
+    ca_key, server_key, account_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    ca = _ca(ca_key)
+    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    files.server.write_bytes(_server(server_key, ca, ca_key).public_bytes(serialization.Encoding.PEM))
+    _write_key(files.server_key, server_key)
+    _write_key(files.service_account_key, account_key)
+    # The API server refuses a PKCS#8 private key where it only has to verify.
+    files.service_account_public_key.write_bytes(
+        account_key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return files
+
+
+def _ca(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    name = _name("watchdog test CA")
+    return (
+        _builder(name, name, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(SIGNING_ONLY, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _server(
+    key: ec.EllipticCurvePrivateKey, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
+    names = [x509.DNSName(name) for name in NAMES]
+    # Without the authority's key identifier Python 3.13 refuses the chain.
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    return (
+        _builder(_name("kube-apiserver"), ca.subject, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+        .add_extension(authority, critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
