@@ -1,0 +1,1 @@
+"""The code that talks to the API server, on a real one."""

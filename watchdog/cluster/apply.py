@@ -1,0 +1,118 @@
+"""Carries out the steps of a plan.
+
+Law: every patch begins with `test`s of uid, resourceVersion and the old value, replaces whole maps, and is read back; a
+reply that was lost is decided by reading, never by doing it again.
+"""
+
+from collections.abc import Callable, Sequence
+
+from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
+from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, write_finished, write_trip
+from watchdog.core.model import FinishedTrip
+from watchdog.core.plan import CloseTrip, ScaleDown, Step, SwitchSelector
+
+
+async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float) -> None:
+    """Does one step and has seen it done. Raises ClusterError; ConflictError says: look again and plan afresh."""
+    match step:
+        case SwitchSelector():
+            await _switch(cluster, namespace, step)
+        case ScaleDown():
+            await _scale_down(cluster, namespace, step)
+        case CloseTrip():
+            await _close(cluster, namespace, step, now)
+
+
+async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector) -> None:
+    service = step.service
+    record = write_trip(step.trip, was=service.selector)
+    await _write(
+        cluster,
+        _service(namespace, service.name),
+        [
+            *_tests(service.uid, service.resource_version),
+            {"op": "test", "path": "/spec/selector", "value": dict(service.selector)},
+            {"op": "replace", "path": "/spec/selector", "value": dict(step.to_selector)},
+            # Into a missing map nothing can be added: 422.
+            {"op": "add", "path": _pointer(TRIP), "value": record}
+            if service.annotated
+            else {"op": "add", "path": "/metadata/annotations", "value": {TRIP: record}},
+        ],
+        done=lambda seen: _is(seen, service.uid) and seen["spec"].get("selector") == step.to_selector,
+    )
+
+
+async def _scale_down(cluster: Cluster, namespace: str, step: ScaleDown) -> None:
+    deployment = step.deployment
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment.name}"
+    remembered = str(deployment.replicas)
+    await _write(
+        cluster,
+        path,
+        [
+            *_tests(deployment.uid, deployment.resource_version),
+            # A Deployment always has annotations: its controller writes the revision there.
+            {"op": "add", "path": _pointer(REPLICAS), "value": remembered},
+        ],
+        done=lambda seen: _is(seen, deployment.uid) and seen["metadata"]["annotations"].get(REPLICAS) == remembered,
+    )
+    await _write(
+        cluster,
+        f"{path}/scale",
+        [
+            {"op": "test", "path": "/metadata/uid", "value": deployment.uid},
+            {"op": "test", "path": "/spec/replicas", "value": deployment.replicas},
+            {"op": "replace", "path": "/spec/replicas", "value": 0},
+        ],
+        # The scale subresource leaves out what is zero.
+        done=lambda seen: _is(seen, deployment.uid) and seen["spec"].get("replicas", 0) == 0,
+    )
+
+
+async def _close(cluster: Cluster, namespace: str, step: CloseTrip, now: float) -> None:
+    service = step.service
+    finished = FinishedTrip(trip=step.trip, finished_at=now, recovered=step.recovered)
+    await _write(
+        cluster,
+        _service(namespace, service.name),
+        [
+            *_tests(service.uid, service.resource_version),
+            {"op": "remove", "path": _pointer(TRIP)},
+            {"op": "add", "path": _pointer(LAST_TRIP), "value": write_finished(finished)},
+        ],
+        done=lambda seen: _is(seen, service.uid) and TRIP not in (seen["metadata"].get("annotations") or {}),
+    )
+
+
+async def _write(
+    cluster: Cluster, path: str, operations: Sequence[PatchOperation], *, done: Callable[[Json], bool]
+) -> None:
+    try:
+        await cluster.patch(path, operations)
+    except UnreachableError:
+        # Nobody knows whether it was committed; what is there now decides.
+        if done(await cluster.get(path)):
+            return
+        raise
+    if not done(await cluster.get(path)):
+        raise ConflictError(f"{path} is not what was just written: another writer, or an admission webhook, changed it")
+
+
+def _tests(uid: str, resource_version: str) -> list[PatchOperation]:
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
+    ]
+
+
+def _is(seen: Json, uid: str) -> bool:
+    return bool(seen["metadata"].get("uid") == uid)
+
+
+def _service(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/services/{name}"
+
+
+def _pointer(annotation: str) -> str:
+    """The JSON Pointer (RFC 6901) of an annotation."""
+    return "/metadata/annotations/" + annotation.replace("~", "~0").replace("/", "~1")

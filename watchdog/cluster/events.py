@@ -1,0 +1,43 @@
+"""Kubernetes Events on the objects of a target: what ``kubectl describe`` shows of the watchdog.
+
+Law: an Event has a name made from what it tells, so that telling it twice makes one Event.
+"""
+
+import hashlib
+
+from watchdog.cluster.client import FIELD_MANAGER, Cluster, ConflictError
+from watchdog.core.annotations import show_instant
+from watchdog.core.objectevents import ObjectEvent
+
+_API_VERSION = {"Service": "v1", "Deployment": "apps/v1"}
+_NOTE_BYTES = 1024
+
+
+async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: float) -> None:
+    """Creates the Event unless it is there already. Raises ClusterError."""
+    told = hashlib.sha256(f"{event.uid}/{event.reason}/{event.occasion}".encode()).hexdigest()[:16]
+    regarding = {
+        "apiVersion": _API_VERSION[event.kind],
+        "kind": event.kind,
+        "namespace": namespace,
+        "name": event.name,
+        "uid": event.uid,
+    }
+    body = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{event.name}.{told}", "namespace": namespace},
+        # microseconds: what the type MicroTime demands
+        "eventTime": show_instant(now).replace("Z", "000Z"),
+        "reportingController": FIELD_MANAGER,
+        "reportingInstance": FIELD_MANAGER,
+        "action": event.reason,
+        "reason": event.reason,
+        "regarding": regarding,
+        "note": event.note.encode()[:_NOTE_BYTES].decode(errors="ignore"),
+        "type": "Warning" if event.is_warning else "Normal",
+    }
+    try:
+        await cluster.create(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
+    except ConflictError:
+        return  # told before

@@ -1,0 +1,271 @@
+"""Observes a target: lists what its namespace holds and turns it into a `TargetStatus`.
+
+Law: `read_namespace` asks and does not think; `status_of` thinks and does not ask.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from watchdog.cluster.client import Cluster, ClusterError, Json
+from watchdog.core.annotations import (
+    LAST_TRIP,
+    TRIP,
+    UnreadableRecordError,
+    ours,
+    read_finished,
+    read_trip,
+    why_paused,
+)
+from watchdog.core.language import Service, Target
+from watchdog.core.model import (
+    DeploymentStatus,
+    FinishedTrip,
+    Selected,
+    ServiceStatus,
+    TargetStatus,
+    Trip,
+)
+from watchdog.core.selectors import color_of, selector_for, selects
+
+REVISION = "deployment.kubernetes.io/revision"
+SERVICE_NAME = "kubernetes.io/service-name"
+
+
+class MissingError(ClusterError):
+    """A declared Service or Deployment that does not exist, or cannot be switched at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Myself:
+    """The watchdog's own Deployment, whose pause annotation pauses everything."""
+
+    namespace: str
+    deployment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceSnapshot:
+    """What one namespace held, as raw JSON. ``pauses`` are the places above the target that may pause it.
+
+    A place that could not be read has a sentence instead of annotations: unreadable is paused.
+    """
+
+    services: Mapping[str, Json]
+    deployments: Mapping[str, Json]
+    pods: tuple[Json, ...]
+    slices: tuple[Json, ...]
+    pauses: tuple[tuple[str, Mapping[str, str] | str], ...]
+
+
+async def read_namespace(cluster: Cluster, namespace: str, myself: Myself | None) -> NamespaceSnapshot:
+    """Lists a namespace, concurrently. Raises ClusterError when a list cannot be had."""
+    core, apps, discovery = "/api/v1", "/apis/apps/v1", "/apis/discovery.k8s.io/v1"
+    try:
+        async with asyncio.TaskGroup() as group:
+            services = group.create_task(cluster.get(f"{core}/namespaces/{namespace}/services"))
+            deployments = group.create_task(cluster.get(f"{apps}/namespaces/{namespace}/deployments"))
+            pods = group.create_task(cluster.get(f"{core}/namespaces/{namespace}/pods"))
+            slices = group.create_task(cluster.get(f"{discovery}/namespaces/{namespace}/endpointslices"))
+            pauses = [group.create_task(_pause(cluster, f"{core}/namespaces/{namespace}", f"namespace {namespace}"))]
+            if myself is not None:
+                path = f"{apps}/namespaces/{myself.namespace}/deployments/{myself.deployment}"
+                pauses.append(group.create_task(_pause(cluster, path, "the watchdog itself")))
+    except* ClusterError as errors:
+        raise errors.exceptions[0] from None
+    return NamespaceSnapshot(
+        services=_by_name(services.result()),
+        deployments=_by_name(deployments.result()),
+        pods=tuple(_items(pods.result())),
+        slices=tuple(_items(slices.result())),
+        pauses=tuple(task.result() for task in pauses),
+    )
+
+
+async def _pause(cluster: Cluster, path: str, where: str) -> tuple[str, Mapping[str, str] | str]:
+    try:
+        return where, ours(_annotations(await cluster.get(path)))
+    except ClusterError as error:
+        return where, f"whether {where} is paused cannot be read: {error}"
+
+
+def status_of(target: Target, snapshot: NamespaceSnapshot, *, now: float) -> TargetStatus:
+    """The target in a snapshot. Raises MissingError for what is declared and not there."""
+    deployments = {
+        (service.name, color): _deployment(snapshot, service, color)
+        for service in target.services
+        for color in target.colors
+    }
+    services = tuple(_service(target, service, snapshot, deployments) for service in target.services)
+    trip, last_trip, unreadable = _trips(services)
+    return TargetStatus(
+        services=services,
+        deployments=deployments,
+        paused=_paused(services, snapshot, now),
+        unreadable=unreadable,
+        trip=trip,
+        last_trip=last_trip,
+        borrowers=_borrowers(target, snapshot),
+    )
+
+
+def _deployment(snapshot: NamespaceSnapshot, service: Service, color: str) -> DeploymentStatus:
+    name = service.deployment_of(color)
+    found = snapshot.deployments.get(name)
+    if found is None:
+        raise MissingError(f"Deployment {name} does not exist")
+    annotations = _annotations(found)
+    return DeploymentStatus(
+        name=name,
+        uid=found["metadata"]["uid"],
+        resource_version=found["metadata"]["resourceVersion"],
+        revision=annotations.get(REVISION, "0"),
+        replicas=found["spec"].get("replicas", 1),
+        ready=sum(_is_ready(pod) for pod in _pods_of(snapshot, found)),
+        annotations=ours(annotations),
+    )
+
+
+def _service(
+    target: Target,
+    service: Service,
+    snapshot: NamespaceSnapshot,
+    deployments: Mapping[tuple[str, str], DeploymentStatus],
+) -> ServiceStatus:
+    found = snapshot.services.get(service.name)
+    if found is None:
+        raise MissingError(f"Service {service.name} does not exist")
+    selector = found["spec"].get("selector") or {}
+    if found["spec"].get("type") == "ExternalName" or not selector:
+        raise MissingError(f"Service {service.name} selects no pods by labels (ExternalName, or no selector)")
+    return ServiceStatus(
+        name=service.name,
+        uid=found["metadata"]["uid"],
+        resource_version=found["metadata"]["resourceVersion"],
+        selector=selector,
+        color=color_of(target, service, selector),
+        would_select={
+            color: _selected(snapshot, selector_for(service, selector, color), deployments[service.name, color].name)
+            for color in target.colors
+        },
+        endpoints=_endpoints(target, service, snapshot),
+        switched_at=_selector_written_at(found),
+        annotated="annotations" in found["metadata"],
+        annotations=ours(_annotations(found)),
+    )
+
+
+def _selected(snapshot: NamespaceSnapshot, selector: Mapping[str, str], deployment: str) -> Selected:
+    own = _match_labels(snapshot.deployments[deployment])
+    picked = [pod for pod in snapshot.pods if selects(selector, _labels(pod))]
+    return Selected(
+        selector=selector,
+        ready=sum(_is_ready(pod) for pod in picked if selects(own, _labels(pod))),
+        foreign=sum(not selects(own, _labels(pod)) for pod in picked),
+    )
+
+
+def _endpoints(target: Target, service: Service, snapshot: NamespaceSnapshot) -> dict[str, int]:
+    owners = {
+        pod["metadata"]["name"]: color
+        for color in target.colors
+        for pod in _pods_of(snapshot, snapshot.deployments[service.deployment_of(color)])
+    }
+    counts = dict.fromkeys((*target.colors, ""), 0)
+    for piece in snapshot.slices:
+        if piece["metadata"].get("labels", {}).get(SERVICE_NAME) != service.name:
+            continue
+        for endpoint in piece.get("endpoints") or ():
+            # Absent means unknown, which consumers have to take for ready.
+            if endpoint.get("conditions", {}).get("ready") is not False:
+                counts[owners.get((endpoint.get("targetRef") or {}).get("name", ""), "")] += 1
+    return counts
+
+
+def _selector_written_at(service: Json) -> float | None:
+    """When ``spec.selector`` was last written, as the API server noted it for the field's manager."""
+    times = [
+        datetime.fromisoformat(entry["time"]).timestamp()
+        for entry in service["metadata"].get("managedFields") or ()
+        if entry.get("time") and "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})
+    ]
+    return max(times, default=None)
+
+
+def _trips(services: Iterable[ServiceStatus]) -> tuple[Trip | None, FinishedTrip | None, str]:
+    opened: dict[str, Trip] = {}
+    finished: list[FinishedTrip] = []
+    for service in services:
+        try:
+            if TRIP in service.annotations:
+                trip = read_trip(service.annotations[TRIP])
+                opened[trip.id] = trip
+            if LAST_TRIP in service.annotations:
+                finished.append(read_finished(service.annotations[LAST_TRIP]))
+        except UnreadableRecordError as error:
+            return None, None, f"Service {service.name} carries a record that cannot be read: {error}"
+    if len(opened) > 1:
+        return None, None, f"the Services carry several open rollbacks: {', '.join(sorted(opened))}"
+    last = max(finished, key=lambda each: each.finished_at, default=None)
+    return next(iter(opened.values()), None), last, ""
+
+
+def _paused(services: Iterable[ServiceStatus], snapshot: NamespaceSnapshot, now: float) -> str:
+    places = [*snapshot.pauses, *((f"Service {each.name}", each.annotations) for each in services)]
+    for where, found in places:
+        why = found if isinstance(found, str) else why_paused(found, where=where, now=now)
+        if why:
+            return why
+    return ""
+
+
+def _borrowers(target: Target, snapshot: NamespaceSnapshot) -> dict[str, tuple[str, ...]]:
+    declared = {service.name for service in target.services}
+    others = {
+        name: found["spec"].get("selector") or {} for name, found in snapshot.services.items() if name not in declared
+    }
+    deployments = {service.deployment_of(color) for service in target.services for color in target.colors}
+    return {
+        deployment: tuple(
+            sorted(
+                name
+                for name, selector in others.items()
+                if any(selects(selector, _labels(pod)) for pod in _pods_of(snapshot, snapshot.deployments[deployment]))
+            )
+        )
+        for deployment in deployments
+    }
+
+
+def _pods_of(snapshot: NamespaceSnapshot, deployment: Json) -> list[Json]:
+    own = _match_labels(deployment)
+    return [pod for pod in snapshot.pods if selects(own, _labels(pod))]
+
+
+def _is_ready(pod: Json) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _match_labels(deployment: Json) -> Mapping[str, str]:
+    return deployment["spec"]["selector"].get("matchLabels") or {}
+
+
+def _labels(found: Json) -> Mapping[str, str]:
+    return found["metadata"].get("labels") or {}
+
+
+def _annotations(found: Json) -> Mapping[str, str]:
+    return found["metadata"].get("annotations") or {}
+
+
+def _by_name(listed: Json) -> dict[str, Json]:
+    return {item["metadata"]["name"]: item for item in _items(listed)}
+
+
+def _items(listed: Json) -> list[Any]:
+    return list(listed.get("items") or ())
