@@ -1,0 +1,1 @@
+"""How people are told, against a real HTTP server."""

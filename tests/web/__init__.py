@@ -1,0 +1,1 @@
+"""What the watchdog shows of itself, asked over HTTP."""

@@ -1,0 +1,198 @@
+"""The metrics of the watchdog, in a registry of their own.
+
+Law: a series never outlives what it speaks of: with a new rule set, the phases of rules and targets that are gone go
+too.
+
+Names and types: https://prometheus.io/docs/practices/naming/.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import prometheus_client
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from watchdog import __version__
+from watchdog.core.model import Phase, RuleState
+
+_PHASES = {Phase.INACTIVE: 0, Phase.PENDING: 1, Phase.FIRING: 2}
+_MEASURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_TICK_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
+
+
+class Metrics:
+    """What an operator sees of the watchdog in Prometheus; ``registry`` is what the server exposes."""
+
+    def __init__(self) -> None:
+        # When a counter was created tells nobody anything, and would double the series.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        Info("watchdog_build", "The version of the watchdog.", registry=registry).info({"version": __version__})
+        self._ticks = _TickMetrics(registry)
+        self._rules = _RuleMetrics(registry)
+        self._decisions = _DecisionMetrics(registry)
+        self._rule_set = Info("watchdog_rule_set", "The rule set in force.", registry=registry)
+        self._rollbacks = Counter(
+            "watchdog_rollbacks", "Rollbacks that ended, by result.", ["target", "result"], registry=registry
+        )
+        self._source_errors = Counter(
+            "watchdog_source_errors", "Measurements that a source failed.", ["source"], registry=registry
+        )
+        self._measure_duration = Histogram(
+            "watchdog_measure_duration_seconds",
+            "How long a measurement took.",
+            ["source"],
+            buckets=_MEASURE_BUCKETS,
+            registry=registry,
+        )
+        self._writes = Counter(
+            "watchdog_writes", "Writes to the API server, by kind and result.", ["kind", "result"], registry=registry
+        )
+        self._alerts = Counter(
+            "watchdog_alerts", "What became of alerts, by sink and result.", ["sink", "result"], registry=registry
+        )
+
+    def rules_loaded(self, digest: str, rules: Mapping[str, Iterable[str]]) -> None:
+        """A rule set is in force; ``rules`` names the alerts of each target."""
+        self._rule_set.info({"digest": digest})
+        self._ticks.keep(rules)
+        self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
+        self._decisions.keep(rules)
+
+    def tick_completed(self, target: str, *, at: float, duration: float) -> None:
+        """A tick went through; ``at`` is its end in Unix seconds, ``duration`` is seconds."""
+        self._ticks.completed(target, at=at, duration=duration)
+
+    def slots_missed(self, target: str, count: int) -> None:
+        """That many slots passed without a tick."""
+        self._ticks.missed(target, count)
+
+    def rule_evaluated(self, target: str, state: RuleState) -> None:
+        """A rule was evaluated; call it once a slot, with the state after it."""
+        self._rules.evaluated(target, state)
+
+    def decided(self, target: str, decision: str) -> None:
+        """The decision of a tick: a hold's reason, or the word for a rollback. Repetitions are not counted."""
+        self._decisions.decided(target, decision)
+
+    def rollback_ended(self, target: str, result: str) -> None:
+        """A trip ended: finished, not recovered, contested and the like."""
+        self._rollbacks.labels(target, result).inc()
+
+    def measured(self, source: str, *, duration: float, failed: bool) -> None:
+        """A source answered, or failed to, after ``duration`` seconds."""
+        self._measure_duration.labels(source).observe(duration)
+        errors = self._source_errors.labels(source)
+        if failed:
+            errors.inc()
+
+    def written(self, kind: str, result: str) -> None:
+        """A write to the API server came to an end."""
+        self._writes.labels(kind, result).inc()
+
+    def alerted(self, sink: str, result: str) -> None:
+        """An alert came to an end at a sink: what an outbox tells its ``on_result``."""
+        self._alerts.labels(sink, result).inc()
+
+
+class _TickMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._known: set[str] = set()
+        self._last = Gauge(
+            "watchdog_last_tick_timestamp_seconds", "When the last tick completed.", ["target"], registry=registry
+        )
+        self._duration = Histogram(
+            "watchdog_tick_duration_seconds",
+            "How long a tick took.",
+            ["target"],
+            buckets=_TICK_BUCKETS,
+            registry=registry,
+        )
+        self._count = Counter("watchdog_ticks", "Ticks that completed.", ["target"], registry=registry)
+        self._missed = Counter(
+            "watchdog_missed_slots", "Slots that passed without a tick.", ["target"], registry=registry
+        )
+
+    def keep(self, targets: Iterable[str]) -> None:
+        kept = set(targets)
+        for target in self._known - kept:
+            for metric in (self._last, self._duration, self._count, self._missed):
+                metric.remove_by_labels({"target": target})
+        self._known = kept
+        for target in kept:
+            # A counter that exists from the start lets rate() and increase() see its first step. The gauge stands at
+            # 0 until the first tick: an alert on its age then also catches a target that never ticked.
+            for metric in (self._last, self._duration, self._count, self._missed):
+                metric.labels(target)
+
+    def completed(self, target: str, *, at: float, duration: float) -> None:
+        self._known.add(target)
+        self._last.labels(target).set(at)
+        self._duration.labels(target).observe(duration)
+        self._count.labels(target).inc()
+
+    def missed(self, target: str, count: int) -> None:
+        self._known.add(target)
+        self._missed.labels(target).inc(count)
+
+
+class _RuleMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._known: set[tuple[str, str]] = set()
+        labels = ["target", "alert"]
+        self._phase = Gauge("watchdog_rule_phase", "0 is inactive, 1 pending, 2 firing.", labels, registry=registry)
+        self._value = Gauge(
+            "watchdog_rule_value", "The last value of the rule; NaN when it had none.", labels, registry=registry
+        )
+        self._outcomes = Counter(
+            "watchdog_rule_outcome", "Slots by their outcome.", [*labels, "outcome"], registry=registry
+        )
+
+    def keep(self, rules: set[tuple[str, str]]) -> None:
+        for target, alert in self._known - rules:
+            for metric in (self._phase, self._value, self._outcomes):
+                metric.remove_by_labels({"target": target, "alert": alert})
+        self._known &= rules
+
+    def evaluated(self, target: str, state: RuleState) -> None:
+        self._known.add((target, state.alert))
+        self._phase.labels(target, state.alert).set(_PHASES[state.phase])
+        self._value.labels(target, state.alert).set(math.nan if state.value is None else state.value)
+        if state.outcome is not None:
+            self._outcomes.labels(target, state.alert, state.outcome.value).inc()
+
+
+class _DecisionMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._current: dict[str, str] = {}
+        labels = ["target", "decision"]
+        self._changes = Counter("watchdog_decisions", "Changes to a decision.", labels, registry=registry)
+        self._gauge = Gauge("watchdog_decision", "1 for the decision that stands.", labels, registry=registry)
+
+    def keep(self, targets: Iterable[str]) -> None:
+        for target in self._current.keys() - set(targets):
+            del self._current[target]
+            for metric in (self._changes, self._gauge):
+                metric.remove_by_labels({"target": target})
+
+    def decided(self, target: str, decision: str) -> None:
+        before = self._current.get(target)
+        if before == decision:
+            return
+        if before is not None:
+            self._gauge.remove(target, before)
+        self._current[target] = decision
+        self._gauge.labels(target, decision).set(1)
+        self._changes.labels(target, decision).inc()
