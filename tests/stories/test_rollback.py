@@ -1,0 +1,80 @@
+"""The main job: a release goes bad, and the watchdog brings the service back."""
+
+import pytest
+
+from tests.stack.banking import APPS, BankingFactory, Plan, SeenBy
+from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_SHARED_APP_AND_COLOR, Style
+from tests.stack.wait import wait_until
+from tests.stories.conftest import WatchdogFactory
+from tests.stories.hooks import Hooks
+from tests.stories.rules import rule_file
+
+
+@pytest.mark.parametrize("seen_by", ["prometheus", "logs"])
+def test_a_bad_release_is_rolled_back(
+    banking: BankingFactory, watchdog: WatchdogFactory, hooks: Hooks, seen_by: SeenBy
+) -> None:
+    app = banking()
+    dog = watchdog(app)
+    app.switch("green")
+    dog.wait_for_evidence("ok")
+    assert app.is_active("green")
+
+    app.go_bad("green", seen_by=seen_by)
+
+    wait_until(lambda: app.is_active("blue"), "both Services select blue again")
+    wait_until(lambda: all(set(each) == {"blue"} for each in app.endpoint_colors().values()), "so do their endpoints")
+    wait_until(lambda: app.load.is_well(last=200), "requests are well again")
+    wait_until(dog.finished, "the rollback is finished", within=40)
+    assert [app.replicas(each, "green") for each in APPS] == [0, 0]
+    assert [app.replicas(each, "blue") for each in APPS] == [3, 3]
+
+    (decision,) = [line for line in dog.lines("decision") if line["to"] == "rollback"]
+    tripped = "FrontendErrorRatio" if seen_by == "prometheus" else "BackendErrorLogs"
+    assert tripped in decision["sentence"]
+    assert [line["subject"] for line in dog.lines("selector")] == ["backend-service", "frontend-service"]
+
+    for each in APPS:
+        assert len(app.events(reason="RolledBack", of=f"Service/{each}-service")) == 1
+        assert len(app.events(reason="ScaledDown", of=f"Deployment/{each}-green")) == 1
+        assert len(app.events(reason="Recovered", of=f"Service/{each}-service")) == 1
+        saved = app.admin.get(app.deployment_path(each, "green"))["metadata"]["annotations"]
+        assert saved["canary-watchdog/replicas"] == "3"
+
+    wait_until(lambda: len(hooks.alerts("finished")) == 1, "people are told")
+    assert [alert["kind"] for alert in hooks.alerts()] == ["switched", "finished"]
+    assert len(hooks.slack()) == 2
+    assert "watchdog_rollbacks_total{" in dog.metrics()
+
+    dog.child.terminate()
+    assert dog.child.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param(BY_APP, id="app: frontend-green"),
+        pytest.param(BY_APP_AND_COLOR, id="app: frontend-green, color: green"),
+        pytest.param(BY_SHARED_APP_AND_COLOR, id="app: frontend, color: green"),
+    ],
+)
+def test_every_style_of_selector_keeps_its_pods(
+    banking: BankingFactory, watchdog: WatchdogFactory, style: Style
+) -> None:
+    app = banking(Plan(style=style, active="green", replicas=1))
+    dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
+    dog.wait_for_evidence("ok")
+    app.go_bad("green", seen_by="prometheus")
+    wait_until(dog.finished, "the rollback is finished", within=40)
+    assert app.selectors() == {each: style.selector(each, "blue") for each in APPS}
+    assert not [request for request in app.load.sent() if request.color == ""], "no request found nobody"
+
+
+def test_a_healthy_release_is_never_rolled_back(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
+    app = banking()
+    dog = watchdog(app)
+    app.switch("green")
+    dog.wait_for_evidence("ok", slots=10)
+    assert app.is_active("green")
+    assert set(dog.decisions()) <= {"nothing_firing", "services_disagree"}
+    assert dog.writes() == []

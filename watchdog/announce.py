@@ -1,0 +1,179 @@
+"""Tells what happened to one target: transitions to the log, alerts to people, Events to the objects.
+
+Law: telling never delays a switch and never fails one; it repeats itself only after a restart, and what is told twice
+carries the same key, so that a reader can drop it.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from watchdog.cluster.client import Cluster, ClusterError
+from watchdog.cluster.events import emit
+from watchdog.core import messages
+from watchdog.core.alert import Alert
+from watchdog.core.decide import Decision, Hold
+from watchdog.core.evaluate import evidence, is_blind
+from watchdog.core.language import Rule, Target
+from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
+from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector
+from watchdog.core.transition import Event, Transition
+
+_REMEMBERED = 1000
+
+
+class Reporter(Protocol):
+    """Is told what happens. It never blocks and never raises."""
+
+    def transition(self, transition: Transition) -> None:
+        """Something changed."""
+        ...
+
+    def alert(self, alert: Alert) -> None:
+        """People have to be told."""
+        ...
+
+    def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
+        """A rule was evaluated."""
+        ...
+
+    def ticked(self, target: Target, *, seconds: float, missed: int, complete: bool) -> None:
+        """A tick ended; ``complete`` when the cluster could be seen."""
+        ...
+
+
+class Silent:
+    """A reporter that passes nothing on; listeners override what they want to hear."""
+
+    def transition(self, transition: Transition) -> None:
+        """Not of interest."""
+
+    def alert(self, alert: Alert) -> None:
+        """Not of interest."""
+
+    def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
+        """Not of interest."""
+
+    def ticked(self, target: Target, *, seconds: float, missed: int, complete: bool) -> None:
+        """Not of interest."""
+
+
+class Announcer:
+    """Remembers what was told, so that each thing is told once a process."""
+
+    def __init__(
+        self, target: Target, *, cluster: Cluster, reporter: Reporter, events: bool, clock: Callable[[], float]
+    ) -> None:
+        """Without ``events`` none is created: a dry run sends no mutating verb."""
+        self._target = target
+        self._cluster = cluster
+        self._reporter = reporter
+        self._events = events
+        self._clock = clock
+        self._told: dict[str, None] = {}
+        self._decision = ""
+        self._stage = ""
+
+    def changed(
+        self,
+        event: Event,
+        *,
+        subject: str = "",
+        value: float | None = None,
+        moved: tuple[str, str] = ("", ""),
+        sentence: str = "",
+        trip: Trip | None = None,
+    ) -> None:
+        """Tells one transition; ``moved`` is from what to what."""
+        transition = Transition(
+            time=self._clock(),
+            event=event,
+            target=self._target.target,
+            subject=subject,
+            value=value,
+            before=moved[0],
+            after=moved[1],
+            sentence=sentence,
+            trip=trip.id if trip else None,
+        )
+        self._reporter.transition(transition)
+
+    def rule(self, rule: Rule, before: RuleState, after: RuleState, *, color: str) -> None:
+        """Tells what one more slot changed about a rule."""
+        if after.phase is not before.phase:
+            moved = (before.phase.value, after.phase.value)
+            self.changed(Event.PHASE, subject=rule.alert, value=after.value, moved=moved, sentence=after.reason)
+            if rule.action == "alert" and Phase.FIRING in (before.phase, after.phase):
+                self._fires(rule, before, after, color=color)
+        if is_blind(rule, after) and not is_blind(rule, before):
+            self.changed(Event.BLIND, subject=rule.alert, moved=("seeing", "blind"), sentence=after.reason)
+            self._alert(messages.blind(self._target, rule, after, now=self._clock()))
+
+    def _fires(self, rule: Rule, before: RuleState, after: RuleState, *, color: str) -> None:
+        resolved = after.phase is not Phase.FIRING
+        told = evidence(rule, before if resolved else after)
+        self._alert(messages.fires(self._target, rule, told, color=color, resolved=resolved, now=self._clock()))
+
+    async def decision(self, decision: Decision, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> None:
+        """Tells a decision when it is another one than before; a serious hold also to people."""
+        name = decision.reason.value if isinstance(decision, Hold) else "rollback"
+        if name != self._decision:
+            trip = status.trip if isinstance(decision, Hold) else decision.trip
+            self.changed(Event.DECISION, moved=(self._decision, name), sentence=decision.sentence, trip=trip)
+            self._decision = name
+        if isinstance(decision, Hold) and decision.serious:
+            alert = messages.held(self._target, decision, status, rules, now=self._clock())
+            self._alert(alert)
+            await self._emit(held_event(decision, status, occasion=alert.key))
+
+    def stage(self, trip: Trip, todo: Plan) -> None:
+        """Tells that a rollback has come further; its end is told once it is written."""
+        if todo.stage.value != self._stage and todo.stage is not Stage.FINISHED:
+            self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
+            self._stage = todo.stage.value
+
+    async def progress(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
+        """Tells people what is seen to be done of a rollback, whoever did it."""
+        if todo.stage is Stage.SWITCHING and not any(service.color == trip.good for service in status.services):
+            return
+        if todo.stage is not Stage.SWITCHING:
+            self._alert(messages.switched(self._target, trip, status, now=self._clock()))
+        for event in progress_events(trip, status, todo):
+            await self._emit(event)
+        if todo.stage is Stage.FINISHED:
+            self._alert(messages.finished(self._target, trip, todo, now=self._clock()))
+
+    def step(self, step: Step) -> None:
+        """Tells one write that was done."""
+        match step:
+            case SwitchSelector(service=service, trip=trip):
+                moved = (service.color or "", trip.good)
+                self.changed(Event.SELECTOR, subject=service.name, moved=moved, trip=trip)
+            case ScaleDown(deployment=deployment, trip=trip):
+                moved = (str(deployment.replicas), "0")
+                self.changed(Event.REPLICAS, subject=deployment.name, moved=moved, trip=trip)
+            case CloseTrip():
+                pass  # the end of a trip is told once, not for each Service
+
+    def _alert(self, alert: Alert) -> None:
+        if self._is_news(alert.key):
+            self._reporter.alert(alert)
+
+    async def _emit(self, event: ObjectEvent) -> None:
+        key = f"{event.uid}/{event.reason}/{event.occasion}"
+        if not self._events or key in self._told:
+            return
+        try:
+            await emit(self._cluster, self._target.namespace, event, now=self._clock())
+        except ClusterError as error:
+            self.changed(Event.CLUSTER, subject=event.name, moved=("", "event not written"), sentence=str(error))
+        else:
+            self._is_news(key)
+
+    def _is_news(self, key: str) -> bool:
+        if key in self._told:
+            return False
+        self._told[key] = None
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return True

@@ -1,0 +1,144 @@
+"""The daemon: puts the parts together, runs them, and ends them in order.
+
+Law: this is the only place where the parts meet; what each of them does is decided elsewhere.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from watchdog import __version__
+from watchdog.announce import Reporter
+from watchdog.cluster.access import missing_permissions, permissions_needed
+from watchdog.cluster.client import Cluster, ClusterError
+from watchdog.cluster.observe import Myself
+from watchdog.core.language import Mode, Target
+from watchdog.loop import Source, Watch
+from watchdog.notify.outbox import Outbox
+from watchdog.notify.sinks import sinks_of
+from watchdog.ruleset import RuleSet
+from watchdog.settings import Settings, parse_listen
+from watchdog.telling import Fanout, Telling
+from watchdog.web.health import Health
+from watchdog.web.metrics import Metrics
+from watchdog.web.server import serving
+
+ALERT_GRACE_SECONDS = 5.0
+TICK_GRACE_SECONDS = 10.0
+
+_log = structlog.get_logger()
+
+
+class MissingSourceError(Exception):
+    """A rule asks a source that the settings do not name."""
+
+
+async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None = None) -> None:
+    """Watches every target until SIGTERM or SIGINT, or until cancelled.
+
+    ``listener`` hears what the log hears. Raises MissingSourceError, ConfigurationError or OSError (the address to
+    listen on) before anything is watched.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    metrics, health = Metrics(), Health()
+    async with AsyncExitStack() as stack:
+        sources = await stack.enter_async_context(_sources(settings, rules.targets))
+        cluster = await stack.enter_async_context(await Cluster.connect(settings.kubeconfig, settings.kube_context))
+        outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
+        telling = Telling(metrics=metrics, health=health, outbox=outbox)
+        reporter = Fanout(telling, listener) if listener else telling
+        watches = [
+            Watch(
+                target,
+                cluster=cluster,
+                sources=sources,
+                reporter=reporter,
+                dry_run=settings.dry_run,
+                myself=_myself(settings),
+            )
+            for target in rules.targets
+        ]
+        listening = serving(parse_listen(settings.listen), health=health, registry=metrics.registry)
+        address = await stack.enter_async_context(listening)
+        metrics.rules_loaded(rules.digest, {each.target: [rule.alert for rule in each.rules] for each in rules.targets})
+        health.rules_loaded(each.target for each in rules.targets)
+        _log.info("started", version=__version__, targets=len(watches), listening=f"{address.host}:{address.port}")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(outbox.run())
+            heartbeat = group.create_task(_beat(health))
+            await _warn_of_missing_permissions(cluster, rules.targets, dry_run=settings.dry_run)
+            await _watch_until(stopping, watches)
+            heartbeat.cancel()
+            await outbox.close(ALERT_GRACE_SECONDS)
+        _log.info("stopped")
+
+
+async def _watch_until(stopping: asyncio.Event, watches: Iterable[Watch]) -> None:
+    """Runs the watches; once stopping is set, each ends its tick within a grace, or is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch.run(stopping)) for watch in watches]
+        await stopping.wait()
+        _log.info("stopping")
+        _, late = await asyncio.wait(tasks, timeout=TICK_GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(1.0)
+
+
+def _myself(settings: Settings) -> Myself | None:
+    if settings.namespace is None or settings.deployment is None:
+        return None
+    return Myself(namespace=settings.namespace, deployment=settings.deployment)
+
+
+@asynccontextmanager
+async def _sources(settings: Settings, targets: Iterable[Target]) -> AsyncIterator[Mapping[str, Source]]:
+    """The sources that the rules need, and no other: their clients cost memory."""
+    needed = {rule.source for target in targets for rule in target.rules}
+    async with AsyncExitStack() as stack:
+        sources: dict[str, Source] = {}
+        if "prometheus" in needed:
+            if settings.prometheus is None:
+                raise MissingSourceError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
+            from watchdog.sources.prometheus import PrometheusSource  # noqa: PLC0415
+
+            prometheus = PrometheusSource(settings.prometheus)
+            stack.push_async_callback(prometheus.close)
+            sources["prometheus"] = prometheus
+        if "elasticsearch" in needed:
+            if settings.elasticsearch is None:
+                raise MissingSourceError("the rules ask Elasticsearch; say where with WATCHDOG_ELASTICSEARCH__URLS")
+            from watchdog.sources.elasticsearch import ElasticsearchSource  # noqa: PLC0415
+
+            elasticsearch = ElasticsearchSource(settings.elasticsearch)
+            stack.push_async_callback(elasticsearch.close)
+            sources["elasticsearch"] = elasticsearch
+        yield sources
+
+
+async def _warn_of_missing_permissions(cluster: Cluster, targets: Iterable[Target], *, dry_run: bool) -> None:
+    """Says at the start what the watchdog will not be allowed to do. A dry run asks nothing: asking is a POST."""
+    needed = [
+        permission
+        for target in targets
+        if target.mode is Mode.ENFORCE and not dry_run
+        for permission in permissions_needed(target)
+    ]
+    try:
+        missing = await missing_permissions(cluster, needed)
+    except ClusterError as error:
+        _log.warning("permissions unknown", sentence=str(error))
+        return
+    for permission in missing:
+        _log.error("permission missing", sentence=f"the watchdog may not {permission}; it cannot roll back without")

@@ -1,0 +1,162 @@
+"""Reads rule files: the set of targets, or the problems of all files at once.
+
+Law: a set is whole or it is not there; whatever goes wrong while reading is a problem, not an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watchdog.core.document import MAX_BYTES
+from watchdog.core.language import Target
+from watchdog.core.problem import Problem
+from watchdog.core.rulefile import RuleFile, clashes, parse_rule_file
+from watchdog.core.visible import visible
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_CONFIG_MAP = "..data"
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The targets of all files. ``digest`` is a hash of the files' names and contents."""
+
+    targets: tuple[Target, ...]
+    digest: str
+
+
+def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
+    """The targets of files and of the ``*.yaml`` and ``*.yml`` files of folders, or every problem of all of them."""
+    reading = _read(paths)
+    files = reading.parsed()
+    if problems := reading.all_problems(files):
+        return problems
+    return RuleSet(tuple(file.target for file in files.values() if file.target is not None), reading.digest())
+
+
+def check(paths: Sequence[Path]) -> tuple[tuple[str, ...], int]:
+    """What `watchdog check` prints, and its exit code: 0 well, 1 problems, 2 for a path that does not exist."""
+    if missing := [path for path in paths if _is_missing(path)]:
+        return tuple(f"{visible(str(path))}: no such file or folder; check the path" for path in missing), 2
+    reading = _read(paths)
+    files = reading.parsed()
+    if problems := reading.all_problems(files):
+        return tuple(map(str, problems)), 1
+    return tuple(f"{visible(name)}: ok, {_summary(file.target)}" for name, file in files.items() if file.target), 0
+
+
+def _summary(target: Target) -> str:
+    count, acting = len(target.rules), sum(rule.action == "rollback" for rule in target.rules)
+    rules = "1 rule" if count == 1 else f"{count} rules"
+    verb = "rolls back" if acting == 1 else "roll back"
+    return f"target {target.target} ({target.mode}), {rules}, {acting} {verb}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The texts of files by name, and the problems of those that have none."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def parsed(self) -> dict[str, RuleFile]:
+        return {name: parse_rule_file(name, text) for name, text in self.texts.items()}
+
+    def all_problems(self, files: dict[str, RuleFile]) -> tuple[Problem, ...]:
+        found = [problem for file in files.values() for problem in file.problems]
+        return tuple(sorted([*self.problems, *found, *clashes(files.values())]))
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for name, text in sorted(self.texts.items()):
+            for part in (Path(name).name, text):
+                content = part.encode("utf-8", "surrogateescape")
+                digest.update(len(content).to_bytes(8) + content)
+        return digest.hexdigest()[:16]
+
+
+def _read(paths: Sequence[Path]) -> _Reading:
+    whole, seen = _Reading(), set[Path]()
+    for path in paths:
+        reading = _read_folder(path) if path.is_dir() else _read_files({str(path): path})
+        for name, text in reading.texts.items():
+            if (real := Path(name).resolve()) not in seen:
+                seen.add(real)
+                whole.texts[name] = text
+        whole.problems.extend(reading.problems)
+    return whole
+
+
+def _read_folder(folder: Path) -> _Reading:
+    """All files of one state of the folder: Kubernetes swaps a mounted ConfigMap as a whole, maybe while it is read."""
+    for _ in range(_ATTEMPTS):
+        state = _state_of(folder)
+        reading = _read_state(folder, state)
+        if not reading.problems or _state_of(folder) == state:
+            break
+    return reading
+
+
+def _read_state(folder: Path, state: Path) -> _Reading:
+    try:
+        files = {str(folder / file.name): file for file in sorted(state.iterdir()) if _is_rule_file(file)}
+    except OSError as error:
+        return _Reading(problems=[_unreadable(folder, error)])
+    if not files:
+        return _Reading(problems=[Problem(str(folder), 1, 1, "no rule file in this folder; add one ending in .yaml")])
+    return _read_files(files)
+
+
+def _state_of(folder: Path) -> Path:
+    mounted = folder / _CONFIG_MAP
+    return mounted.resolve() if mounted.is_dir() else folder
+
+
+def _is_rule_file(path: Path) -> bool:
+    return path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+
+
+def _read_files(files: dict[str, Path]) -> _Reading:
+    reading = _Reading()
+    for name, path in files.items():
+        text = _read_file(name, path)
+        if isinstance(text, Problem):
+            reading.problems.append(text)
+        else:
+            reading.texts[name] = text
+    return reading
+
+
+def _read_file(name: str, path: Path) -> str | Problem:
+    try:
+        if not path.is_file():
+            return Problem(name, 1, 1, "this is not a file, or a link to nothing; put a YAML file here")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _unreadable(name, error)
+    if len(content) > MAX_BYTES:
+        return Problem(name, 1, 1, "the file is larger than 1 MiB; a rule file holds one target: split it")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Problem(
+            name, line, column, f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        )
+
+
+def _unreadable(name: Path | str, error: OSError) -> Problem:
+    return Problem(str(name), 1, 1, f"this cannot be read ({error.strerror}); let the watchdog read it")
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists() and not path.is_symlink()
+    except OSError:
+        return False
