@@ -1,0 +1,225 @@
+"""A folder of rule files as one set, or the problems of all files at once; and what `watchdog check` prints."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from watchdog.core.document import MAX_BYTES
+from watchdog.ruleset import RuleSet, check, read_rules
+
+ROOT = Path(__file__).parents[1]
+RULES = """\
+target: {name}
+namespace: {name}
+services: [{{name: web, deployment: "web-{{{{ color }}}}"}}]
+rules:
+  - alert: Errors
+    prometheus: {{expr: up}}
+    threshold: {{max: 1}}
+"""
+
+
+def write(folder: Path, file: str, text: str | None = None) -> Path:
+    """A rule file; by default a well-formed one, whose target is named like it."""
+    path = folder / file
+    path.write_text(RULES.format(name=path.stem) if text is None else text, encoding="utf-8")
+    return path
+
+
+def names(*paths: Path) -> list[str]:
+    """The targets of a set that has no problems."""
+    rules = read_rules(*paths)
+    assert isinstance(rules, RuleSet), rules
+    return [target.target for target in rules.targets]
+
+
+def problems(*paths: Path) -> list[str]:
+    """The problems of a set that has some, without the folder's name."""
+    rules = read_rules(*paths)
+    assert not isinstance(rules, RuleSet)
+    return [str(problem).removeprefix(f"{paths[0]}/") for problem in rules]
+
+
+def mount(folder: Path, state: str, *files: str, version: int = 1) -> None:
+    """Does what the kubelet does with a ConfigMap: files in a hidden folder, shown by links, swapped by a rename."""
+    (folder / state).mkdir(parents=True)
+    for file in files:
+        text = RULES.format(name=Path(file).stem).replace("{max: 1}", f"{{max: {version}}}")
+        write(folder / state, file, text)
+        if not (folder / file).is_symlink():
+            (folder / file).symlink_to(Path("..data") / file)
+    (folder / "..data_tmp").symlink_to(state)
+    (folder / "..data_tmp").rename(folder / "..data")
+
+
+def test_a_folder_is_read_in_the_order_of_its_files(tmp_path: Path) -> None:
+    write(tmp_path, "b.yaml")
+    write(tmp_path, "a.yml")
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_what_is_no_rule_file_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    for other in ("schema.json", ".hidden.yaml", "a.yaml~", "a.yaml.bak", "README.md", "#a.yaml#"):
+        write(tmp_path, other, "no rules")
+    (tmp_path / "sub.yaml").mkdir()
+    write(tmp_path / "sub.yaml", "c.yaml")
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_mounted_config_map_is_read(tmp_path: Path) -> None:
+    mount(tmp_path, "..2026_01_01", "a.yaml", "b.yaml")
+    assert names(tmp_path) == ["a", "b"]
+    mount(tmp_path, "..2026_01_02", "a.yaml")
+    assert names(tmp_path) == ["a"]
+
+
+def test_the_names_of_a_mounted_config_map_are_those_that_people_see(tmp_path: Path) -> None:
+    mount(tmp_path, "..2026_01_01", "a.yaml")
+    write(tmp_path / "..2026_01_01", "a.yaml", "{a: b")
+    assert problems(tmp_path) == [
+        "a.yaml:1:1: the bracket that opens here is not closed in time; check for a missing , or }"
+    ]
+
+
+def test_files_and_folders_together_are_read_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, "a.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert names(tmp_path, file, Path("a.yaml")) == ["a"]
+
+
+def test_a_file_that_is_named_may_be_named_otherwise(tmp_path: Path) -> None:
+    assert names(write(tmp_path, "rules.txt")) == ["rules"]
+
+
+def test_the_digest_changes_with_the_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    seen = set()
+    for folder in (first, second):
+        folder.mkdir()
+        write(folder, "a.yaml")
+    rules, same = read_rules(first), read_rules(second)
+    assert isinstance(rules, RuleSet)
+    assert rules == same
+    seen.add(rules.digest)
+    for change in ("# more", "# less"):
+        write(first, "a.yaml", RULES.format(name="a") + change)
+        changed = read_rules(first)
+        assert isinstance(changed, RuleSet)
+        seen.add(changed.digest)
+    assert len(seen) == 3
+
+
+def test_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    write(tmp_path, "b.yaml", RULES.format(name="b").replace("{max: 1}", "5"))
+    write(tmp_path, "c.yaml", RULES.format(name="a") + "    fro: 1m\n")
+    (tmp_path / "d.yaml").write_bytes(b"target: a\nname: \xc3\xa9\xff\n")
+    (tmp_path / "e.yaml").symlink_to("nowhere")
+    (tmp_path / "f.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
+    os.mkfifo(tmp_path / "g.yaml")
+    assert problems(tmp_path) == [
+        "b.yaml:7:16: 5 is a number, and a mapping is needed; write threshold: {max: 0.05}",
+        f"c.yaml:1:9: the target 'a' is in {tmp_path}/a.yaml (line 1) already; keep it in one of the two files",
+        (
+            f"c.yaml:3:19: the Service 'web' of namespace 'a' is in {tmp_path}/a.yaml (line 3) already; "
+            "keep it in one of the two files"
+        ),
+        "c.yaml:8:5: unknown key 'fro'; did you mean 'for'?",
+        "d.yaml:2:8: the byte 0xff is not UTF-8; save the file as UTF-8",
+        "e.yaml:1:1: this is not a file, or a link to nothing; put a YAML file here",
+        "f.yaml:1:1: the file is larger than 1 MiB; a rule file holds one target: split it",
+        "g.yaml:1:1: this is not a file, or a link to nothing; put a YAML file here",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        pytest.param(".", "no rule file in this folder; add one ending in .yaml", id="an empty folder"),
+        pytest.param("none", "this is not a file, or a link to nothing; put a YAML file here", id="nothing there"),
+    ],
+)
+def test_nothing_to_read_is_a_problem(tmp_path: Path, path: str, problem: str) -> None:
+    assert problems(tmp_path / path) == [f"{tmp_path / path}:1:1: {problem}"]
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("/proc/self/mem")  # opens for everybody, and reads for nobody
+    assert problems(tmp_path) == ["a.yaml:1:1: this cannot be read (Input/output error); let the watchdog read it"]
+
+
+def test_a_config_map_that_is_swapped_while_it_is_read_is_never_mixed(tmp_path: Path) -> None:
+    folder = tmp_path / "mounted"
+    mount(folder, "..0", "a.yaml", "b.yaml")
+    stop = threading.Event()
+
+    def swap() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            mount(folder, f"..{number}", "a.yaml", "b.yaml", version=number)
+            shutil.rmtree(folder / f"..{number - 1}")
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    whole: dict[str, RuleSet] = {}
+    deadline = time.monotonic() + 20
+    try:
+        while len(whole) < 20 and time.monotonic() < deadline:
+            rules = read_rules(folder)
+            if isinstance(rules, RuleSet):
+                whole[rules.digest] = rules
+    finally:
+        stop.set()
+        swapping.join()
+    assert len(whole) == 20
+    for rules in whole.values():
+        assert len(rules.targets) == 2
+        assert len({rule.threshold for target in rules.targets for rule in target.rules}) == 1
+
+
+def test_check_prints_a_line_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "a.yaml")
+    monkeypatch.chdir(ROOT)
+    assert check([Path("rules"), tmp_path]) == (
+        (
+            "rules/banking-app.yaml: ok, target banking-app (enforce), 3 rules, 2 roll back",
+            f"{tmp_path}/a.yaml: ok, target a (dry-run), 1 rule, 0 roll back",
+        ),
+        0,
+    )
+
+
+def test_check_prints_problems(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    bad = write(tmp_path, "b.yaml", "")
+    assert check([tmp_path]) == ((f"{bad}:1:1: the file is empty; write a target (see docs/rule-files.md)",), 1)
+
+
+def test_check_refuses_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    missing = tmp_path / "rulez"
+    assert check([tmp_path, missing]) == ((f"{missing}: no such file or folder; check the path",), 2)
+
+
+def test_a_name_that_steers_the_terminal_is_shown_as_an_escape(tmp_path: Path) -> None:
+    write(tmp_path, "a\x1b[2J.yaml", RULES.format(name="a"))
+    ((line,), code) = check([tmp_path])
+    assert (line.isprintable(), code) == (True, 0)
+
+
+def test_check_needs_no_client() -> None:
+    script = (
+        "import sys, pathlib; from watchdog.ruleset import check; check([pathlib.Path('rules')]);"
+        "heavy = {'kubernetes', 'elasticsearch', 'prometheus_api_client', 'aiohttp', 'requests', 'asyncio'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

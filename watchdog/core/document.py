@@ -1,0 +1,270 @@
+"""YAML text as plain values, and where in the text each of them stands.
+
+Law: one document of mappings, lists and scalars that mean what they look like; whatever YAML does behind the writer's
+back (aliases, tags, merge keys, octal and base-60 numbers, a key that silently replaces another) is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from watchdog.core.places import Places, Spot
+from watchdog.core.problem import KeyPath, Problem, quoted
+from watchdog.core.scalars import in_quotes, kind_of, read_word
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 20
+MAX_NODES = 50_000
+
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+
+_BARE_PLACEHOLDER = (
+    'a placeholder without quotes is a mapping to YAML; put the whole text in quotes, such as "{{ color }}"'
+)
+# PyYAML's complaints in our words. "opens here": the place is where the quotes or the bracket open.
+_SYNTAX = (
+    (r"'\\t' that cannot start", "a tab stands where YAML expects spaces; indent with spaces"),
+    (r"character (.+) that cannot start", "a value cannot start with {0}; put it in quotes"),
+    (r"mapping values are not allowed", "a second ': ' in one value; put the text in quotes, or mend the indentation"),
+    (r"could not find expected ':'", "a key without ': ' after it; write key: value, or mend the indentation"),
+    (r"unknown escape character (.+)", "\\ starts an escape in double quotes, and {0} is none; use single quotes or |"),
+    (r"unexpected end of stream", "the quote that opens here is never closed; close it"),
+    (r"expected ',' or '([]}])'", "the bracket that opens here is not closed in time; check for a missing , or {0}"),
+    (
+        r"expected <block end>",
+        "this does not fit the lines above; mend the indentation, or put the whole value in quotes",
+    ),
+    (r"expected '<document start>'", "this does not belong to what is above it; mend the indentation"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a text says.
+
+    ``value`` is None when the text cannot be read to its end; ``problems`` says why then. ``refused`` are the paths
+    that a problem names already: what follows from their values is not worth a second one.
+    """
+
+    value: Any
+    problems: tuple[Problem, ...]
+    refused: frozenset[KeyPath]
+    places: Places
+
+    def is_refused(self, path: KeyPath) -> bool:
+        """True when a problem names the path, or what it is part of, already."""
+        return any(path[:length] in self.refused for length in range(len(path) + 1))
+
+    def bare_word(self, path: KeyPath) -> str:
+        """The scalar that a path leads to, as it is written, if it is written without quotes; else ""."""
+        while path and path not in self.places.spots:
+            path = path[:-1]
+        spot = self.places.spots.get(path)
+        return spot.scalar if spot is not None and spot.style is None else ""
+
+
+def read_document(file: str, text: str) -> Document:
+    """The document in the text. It never raises, whatever the text is."""
+    reader = _Reader(file, text.removeprefix("\ufeff"))
+    try:
+        value = reader.read()
+    except _UnreadableError as unreadable:
+        value = None
+        reader.give_up(unreadable)
+    return Document(
+        value=value,
+        problems=tuple(sorted(reader.problems)),
+        refused=frozenset(reader.refused),
+        places=reader.places,
+    )
+
+
+class _UnreadableError(Exception):
+    """The text cannot be read beyond an offset."""
+
+    def __init__(self, offset: int, message: str) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.message = message
+
+
+class _Reader:
+    """Builds values from PyYAML's events: they come one by one, so that a hostile text is left at its first excess."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.problems: list[Problem] = []
+        self.refused: set[KeyPath] = set()
+        self._text = text
+        self._spots: dict[KeyPath, Spot] = {}
+        self.places = Places(file=file, text=text, spots=self._spots)
+        self._events = _events(text)
+        self._nodes = 0
+
+    def read(self) -> Any:
+        """The value of the first document; raises _UnreadableError when there is none to be had."""
+        _check_text(self._text)
+        next(self._events)
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            raise _UnreadableError(0, "the file is empty; write a target (see docs/rule-files.md)")
+        value = self._node(next(self._events), ())
+        next(self._events)
+        second = next(self._events)
+        if isinstance(second, yaml.DocumentStartEvent):
+            self.note(_start(second), "a second document starts here; one file holds one target: split it")
+        return value
+
+    def note(self, offset: int, message: str) -> None:
+        """A problem at an offset."""
+        self.problems.append(self.places.problem_at(offset, message))
+
+    def give_up(self, unreadable: _UnreadableError) -> None:
+        """The problem that ends the reading, unless its line has one already, which then is the cause."""
+        problem = self.places.problem_at(unreadable.offset, unreadable.message)
+        if all(known.line != problem.line for known in self.problems):
+            self.problems.append(problem)
+
+    def _refuse(self, event: yaml.Event, path: KeyPath, message: str) -> None:
+        self.note(_start(event), message)
+        self.refused.add(path)
+
+    def _node(self, event: yaml.Event, path: KeyPath, *, key: int | None = None) -> Any:
+        start, end = _start(event), _end(event)
+        self._spots[path] = Spot(start, end, key)
+        self._check_limits(start, path)
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse(event, path, f"*{event.anchor} is an alias; aliases are not accepted: write the value out")
+            return None
+        self._check_properties(event, path)
+        match event:
+            case yaml.ScalarEvent():
+                self._spots[path] = Spot(start, end, key, event.value, event.style)
+                return self._scalar(event, path)
+            case yaml.SequenceStartEvent():
+                return self._sequence(path)
+            case _:
+                return self._mapping(path)
+
+    def _check_limits(self, start: int, path: KeyPath) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise _UnreadableError(start, f"the file holds more than {MAX_NODES} values; split it")
+        if len(path) > MAX_DEPTH:
+            raise _UnreadableError(start, f"nested more than {MAX_DEPTH} levels deep; a rule file needs far fewer")
+
+    def _check_properties(self, event: yaml.Event, path: KeyPath) -> None:
+        if anchor := getattr(event, "anchor", None):
+            self._refuse(event, path, f"&{anchor} is an anchor; anchors are not accepted: write the value out")
+        if tag := getattr(event, "tag", None):
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse(event, path, f"{shown} is a tag; tags are not accepted: remove it")
+
+    def _sequence(self, path: KeyPath) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: KeyPath) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            at = _start(event)
+            key = self._key(event, path)
+            if key in found:
+                first = self.places.line_of(self._spots[*path, key].key or 0)
+                self.note(at, f"duplicate key {quoted(key)}, already on line {first}; keep one of them")
+                key = None
+            if key is None:
+                self._node(next(self._events), self._nowhere(path))
+            else:
+                found[key] = self._node(next(self._events), (*path, key), key=at)
+        return found
+
+    def _nowhere(self, path: KeyPath) -> KeyPath:
+        """A path below this one that no value has: for what is read on, but dropped."""
+        return (*path, -len(self._spots))
+
+    def _key(self, event: yaml.Event, path: KeyPath) -> str | None:
+        """The text of a key; None for one that cannot be a key at all."""
+        at = _start(event)
+        if not isinstance(event, yaml.ScalarEvent):
+            self._node(event, self._nowhere(path))
+            self._refuse(event, path, _not_a_key(self._text, at))
+            return None
+        self._check_properties(event, (*path, event.value))
+        if match := _FORBIDDEN.search(event.value):
+            message = f"the character {quoted(match.group())} is not allowed in a key; remove it"
+            self._refuse(event, (*path, event.value), message)
+        if event.style is None and event.value == "<<":
+            self._refuse(event, (*path, "<<"), "<< is a merge key; merge keys are not accepted: write the keys out")
+        elif event.style is None and kind_of(event.value) in ("bool", "int", "float", "null"):
+            word = in_quotes(event.value)
+            message = f"YAML does not read the key {word[1:-1]} as text; put it in quotes: {word}"
+            self._refuse(event, (*path, event.value), message)
+        return str(event.value)
+
+    def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Any:
+        text = event.value
+        if match := _FORBIDDEN.search(text):
+            self._refuse(event, path, f"the character {quoted(match.group())} is not allowed in a value; remove it")
+            return None
+        if event.style is not None:
+            return text
+        try:
+            return read_word(text)
+        except ValueError as error:
+            self._refuse(event, path, str(error))
+            return None
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """PyYAML's events; raises _UnreadableError instead of everything that PyYAML raises."""
+    offset = 0
+    events = yaml.parse(text, Loader=yaml.SafeLoader)
+    try:
+        for event in events:
+            offset = _end(event)
+            yield event
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, text) from None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        # An escape beyond Unicode and a version with thousands of digits come as Python's own errors.
+        raise _UnreadableError(offset, "YAML cannot read what follows here; write it in plain characters") from None
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
+    place, opening = error.problem_mark or error.context_mark, error.context_mark
+    offset = place.index if place else 0
+    if text.startswith("{{", offset):
+        return _UnreadableError(offset, _BARE_PLACEHOLDER)
+    for pattern, sentence in _SYNTAX:
+        if match := re.search(pattern, error.problem or ""):
+            at = opening.index if opening and "opens here" in sentence else offset
+            return _UnreadableError(at, sentence.format(*match.groups()))
+    problem = error.problem or error.context or "it breaks off"
+    return _UnreadableError(offset, f"this is not YAML ({problem}); mend the line or put it in quotes")
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise _UnreadableError(0, "the file is larger than 1 MiB; a rule file holds one target: split it")
+    if match := _FORBIDDEN.search(text):
+        raise _UnreadableError(match.start(), f"the character {quoted(match.group())} is not allowed; remove it")
+
+
+def _not_a_key(text: str, offset: int) -> str:
+    if "{{" in text[max(offset - 1, 0) : offset + 2]:
+        return _BARE_PLACEHOLDER
+    return "a list or a mapping stands where a key is needed; write key: value"
+
+
+def _start(event: yaml.Event) -> int:
+    return event.start_mark.index if event.start_mark else 0
+
+
+def _end(event: yaml.Event) -> int:
+    return event.end_mark.index if event.end_mark else 0

@@ -1,0 +1,113 @@
+"""The keys of a rule file: which section has which, and an example of each.
+
+Law: whoever wrote an unknown key is told the nearest right one.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import BaseModel
+
+from watchdog.core.language import (
+    ElasticsearchQuery,
+    MinSamples,
+    PrometheusQuery,
+    Rollback,
+    Rule,
+    Service,
+    Target,
+    Threshold,
+)
+from watchdog.core.problem import KeyPath, quoted
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Target,
+    "services": Service,
+    "rollback": Rollback,
+    "rules": Rule,
+    "prometheus": PrometheusQuery,
+    "elasticsearch": ElasticsearchQuery,
+    "threshold": Threshold,
+    "min_samples": MinSamples,
+}
+
+EXAMPLES = {
+    "target": "target: banking-app",
+    "namespace": "namespace: banking-app",
+    "mode": "mode: dry-run",
+    "interval": "interval: 15s",
+    "colors": "colors: [blue, green]",
+    "services": 'services: [{name: backend-service, deployment: "backend-{{ color }}"}]',
+    "rollback": "rollback: {cooldown: 30m}",
+    "rules": "rules: [{alert: ErrorRatio, …}]",
+    "name": "name: backend-service",
+    "deployment": 'deployment: "backend-{{ color }}"',
+    "selector": 'selector: {color: "{{ color }}"}',
+    "scale_down_delay": "scale_down_delay: 30s",
+    "restore_good": "restore_good: true",
+    "min_ready": "min_ready: 80%",
+    "ready_timeout": "ready_timeout: 2m",
+    "cooldown": "cooldown: 30m",
+    "rollback_window": "rollback_window: 1h",
+    "alert": "alert: FrontendErrorRatio",
+    "prometheus": "prometheus: {expr: …}",
+    "elasticsearch": 'elasticsearch: {index: "logs-*", query: "log.level:ERROR"}',
+    "threshold": "threshold: {max: 0.05}",
+    "min_samples": "min_samples: 500",
+    "for": "for: 1m",
+    "keep_firing_for": "keep_firing_for: 5m",
+    "datapoints_to_alarm": "datapoints_to_alarm: 3",
+    "evaluation_periods": "evaluation_periods: 4",
+    "initial_delay": "initial_delay: 60s",
+    "no_data": "no_data: hold",
+    "no_data_timeout": "no_data_timeout: 5m",
+    "action": "action: rollback",
+    "labels": "labels: {severity: critical}",
+    "annotations": "annotations: {summary: too many errors}",
+    "expr": "expr: sum(rate(…[2m]))",
+    "absent_is_zero": "absent_is_zero: true",
+    "index": 'index: "logs-banking-*"',
+    "query": "query: log.level:ERROR",
+    "filter": 'filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]',
+    "ratio_of": 'ratio_of: "*"',
+    "timeframe": "timeframe: 5m",
+    "query_delay": "query_delay: 60s",
+    "timestamp_field": 'timestamp_field: "@timestamp"',
+    "min": "min: 1",
+    "max": "max: 0.05",
+    "value": "value: 200",
+}
+
+_LATER = frozenset({"burn_rate", "compare", "kubernetes", "http", "kql", "esql", "dsl"})
+_LONGEST_KEY = 60
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys that a section of a rule file may have, in their order."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def unknown_key(path: KeyPath) -> str:
+    """What to say of a key that its section does not have."""
+    key, section = str(path[-1]), section_of(path[:-1])
+    known = keys_of(SECTIONS[section])
+    if key in _LATER:
+        return f"{quoted(key)} is not in this version; use prometheus with expr, or elasticsearch with query"
+    related = [name for name, model in SECTIONS.items() if _are_kin(name, section) and key in keys_of(model)]
+    if related:
+        return f"{quoted(key)} does not belong here; move it to {related[0] or 'the top of the file'}"
+    close = difflib.get_close_matches(key, known, n=1) if len(key) <= _LONGEST_KEY else []
+    if close:
+        return f"unknown key {quoted(key)}; did you mean {quoted(close[0])}?"
+    return f"unknown key {quoted(key)}; known here are {', '.join(known)}"
+
+
+def _are_kin(one: str, other: str) -> bool:
+    """True for a section and the one that it is part of."""
+    return one in keys_of(SECTIONS[other]) or other in keys_of(SECTIONS[one])
+
+
+def section_of(path: KeyPath) -> str:
+    """The name of the section that a path is in, "" for the top of the file."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")

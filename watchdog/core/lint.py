@@ -1,0 +1,131 @@
+"""The rules about rules: what a rule can say and should not, each with its reason and its cure.
+
+Law: a rule that can roll back says which color it is about, needs evidence, and is never satisfied with one glance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from promql_parser import Expr
+
+from watchdog.core.language import ElasticsearchQuery, Rule
+from watchdog.core.lucene import LuceneError, check_lucene
+from watchdog.core.placeholders import names_in
+from watchdog.core.problem import Finding
+from watchdog.core.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
+
+_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_COLOR = "zqcolor"
+_STAND_INS = {"color": _COLOR, "namespace": "zqspace"}
+
+
+def lint_promql(text: str) -> Iterator[Finding]:
+    """What is wrong with a PromQL expression by itself; the paths begin at it."""
+    try:
+        tree = parse_promql(_sample(text))
+    except PromqlError as error:
+        yield Finding(path=(), message=str(error), offset=error.offset)
+        return
+    if is_comparison(tree):
+        yield Finding(
+            path=(),
+            message="the expression compares by itself, so that healthy and no data would look the same; "
+            "let it yield the value, and leave the comparison to threshold",
+        )
+    if not yields_one_value(tree):
+        yield Finding(
+            path=(), message="the expression yields no single value; wrap it in a function, such as rate(metric[2m])"
+        )
+
+
+def lint_lucene(text: str) -> Iterator[Finding]:
+    """What is wrong with a Lucene query by itself; the paths begin at it."""
+    try:
+        check_lucene(_sample(text))
+    except LuceneError as error:
+        yield Finding(path=(), message=str(error), offset=error.offset)
+
+
+def lint(rule: Rule) -> Iterator[Finding]:
+    """What a rule that rolls back lacks; the paths begin at the rule."""
+    if rule.action != "rollback":
+        return
+    if rule.for_ == 0 and rule.datapoints_to_alarm == 1:
+        yield Finding(
+            path=("action",),
+            message="one single measurement would roll back; add for: 1m, or datapoints_to_alarm: 2 and "
+            "evaluation_periods: 3",
+        )
+    if rule.elasticsearch is not None:
+        yield from _lint_search(rule, rule.elasticsearch)
+    if rule.prometheus is not None and (tree := _tree(rule.prometheus.expr)) is not None:
+        yield from _lint_expression(rule, tree)
+    counter = _tree(rule.min_samples.expr) if rule.min_samples is not None and rule.min_samples.expr else None
+    if counter is not None and _COLOR not in str(counter):
+        yield Finding(
+            path=("min_samples", "expr"),
+            message="the requests of both colors are counted, so that one's would be taken for the other's; "
+            'put color="{{ color }}" in its selectors',
+        )
+
+
+def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
+    dividend = dividend_of(tree)
+    if dividend is not None and rule.min_samples is None:
+        yield _no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
+    if _COLOR not in str(dividend or tree):
+        subject = "what is divided" if _COLOR in str(tree) else "the expression"
+        yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
+
+
+def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
+    if search.ratio_of is not None and rule.min_samples is None:
+        yield _no_evidence("documents", "min_samples: 500")
+    if "color" not in names_in(" ".join([search.index, search.query, *_texts(search.filter)])):
+        cure = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
+        yield _colorless("elasticsearch", "query", subject="the query", cure=cure)
+
+
+def _no_evidence(unit: str, cure: str) -> Finding:
+    return Finding(
+        path=("action",),
+        message=f"a ratio of a handful of {unit} would roll back; say how many {unit} it needs: add {cure}",
+    )
+
+
+def _colorless(*path: str, subject: str, cure: str) -> Finding:
+    return Finding(
+        path=path,
+        message=f"{subject} is the same for both colors, so that after a rollback the bad color's errors would go on "
+        f"firing on the good one; put {cure}",
+    )
+
+
+def _tree(text: str) -> Expr | None:
+    """The expression's tree, None if there is none: `lint_promql` has said why."""
+    try:
+        return parse_promql(_sample(text))
+    except PromqlError:
+        return None
+
+
+def _sample(text: str) -> str:
+    """The text with a stand-in of the same length for each placeholder, so that offsets stay what they are."""
+    return _PLACEHOLDER.sub(lambda match: _STAND_INS.get(match.group(1), "").ljust(len(match.group()), "x"), text)
+
+
+def _texts(given: object) -> Iterator[str]:
+    """Every text in a piece of query DSL."""
+    match given:
+        case str():
+            yield given
+        case dict():
+            for value in given.values():
+                yield from _texts(value)
+        case list():
+            for value in given:
+                yield from _texts(value)
+        case _:
+            pass

@@ -1,0 +1,170 @@
+"""What can be told of a PromQL expression without a Prometheus.
+
+Law: a text that would be too much for the parser never reaches it; what the parser refuses comes out as one exception.
+"""
+
+from __future__ import annotations
+
+import re
+
+from promql_parser import (
+    BinaryExpr,
+    Expr,
+    MatrixSelector,
+    NumberLiteral,
+    ParenExpr,
+    StringLiteral,
+    SubqueryExpr,
+    UnaryExpr,
+    parse,
+)
+
+# The parser builds and frees its tree recursively, and a deep one takes the whole process with it.
+_DEEPEST = 50
+_MOST_OPERATORS = 200
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_LEFT_ONLY = frozenset({"and", "unless"})
+_TOKEN = re.compile(
+    r"""(?P<comment>\#[^\n]*)
+    |   (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
+    |   (?P<raw>`[^`]*`)
+    |   (?P<quote>["'`])
+    |   (?P<span>\[[\w\s:.+-]*\] | \b(?i:offset)\b\s*[-+]?\s*[\w.]*)
+    |   (?P<open>[(\[{])
+    |   (?P<close>[)\]}])
+    |   (?P<operator>[-+*/%^=<>!] | \b(?i:and|or|unless|atan2)\b)""",
+    re.VERBOSE,
+)
+# A bare number is seconds, and one that is too large for the parser's clock makes it panic.
+_ENDLESS = re.compile(r"(?i)inf|nan|0x|\d[\d.]*e|\d{10}")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_CURES = (
+    (r"expected type matrix .* got vector", "a range is missing; write the selector with one, such as metric[2m]"),
+    (
+        r"expected type vector .* got matrix",
+        "a range stands where it does not belong; wrap it, such as rate(metric[2m])",
+    ),
+    (r"unknown function with name '(.+)'", "{0} is not a PromQL function; check its spelling"),
+    (r"illegal regex", "the regular expression is not RE2; mend what follows =~ or !~"),
+    (r"unknown escape sequence", "a backslash in a string has to be doubled; write \\\\d for \\d"),
+    (r"at least one non-empty matcher", "the selector would match everything; name a metric"),
+    (r"BOOL modifier", "two numbers are compared; leave the comparison to threshold"),
+)
+
+
+class PromqlError(ValueError):
+    """The expression is not PromQL. ``offset`` is where, if it can be told."""
+
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def parse_promql(text: str) -> Expr:
+    """The expression's tree; raises PromqlError."""
+    readable = _scan(text)
+    try:
+        return parse(readable)
+    except ValueError as error:
+        raise PromqlError(_cure(str(error))) from None
+
+
+def _cure(complaint: str) -> str:
+    for pattern, sentence in _CURES:
+        if match := re.search(pattern, complaint):
+            return f"this is not PromQL ({complaint}); {sentence.format(*match.groups())}"
+    return f"this is not PromQL ({complaint}); try it in Prometheus' own query page, which shows the place"
+
+
+def _scan(text: str) -> str:
+    """The text as the parser is to get it; raises PromqlError for brackets and quotes that do not match."""
+    opened: list[re.Match[str]] = []
+    operators = 0
+    for match in _TOKEN.finditer(text):
+        match match.lastgroup:
+            case "quote":
+                raise PromqlError("the string that begins here is never closed; close it", match.start())
+            case "open":
+                opened.append(match)
+            case "close":
+                _check_pair(opened.pop() if opened else None, match)
+            case "span" if _ENDLESS.search(match.group()):
+                raise PromqlError("this is no span of time; write it with a unit, such as 5m", match.start())
+            case "operator":
+                operators += not opened or opened[-1].group() != "{"
+            case _:
+                pass
+        if len(opened) > _DEEPEST or operators > _MOST_OPERATORS:
+            raise PromqlError("the expression is too deep or too long to check; move parts of it to recording rules")
+    if opened:
+        raise PromqlError(f"{opened[-1].group()} is never closed; close it", opened[-1].start())
+    return _TOKEN.sub(_readable, text)
+
+
+def _check_pair(opening: re.Match[str] | None, closing: re.Match[str]) -> None:
+    if opening is None:
+        raise PromqlError(f"{closing.group()} closes nothing; remove it, or open it before", closing.start())
+    if _CLOSING[opening.group()] != closing.group():
+        expected = _CLOSING[opening.group()]
+        raise PromqlError(f"{closing.group()} stands where {expected} is due; close it first", closing.start())
+
+
+def _readable(match: re.Match[str]) -> str:
+    """A token as the parser reads it: it takes escapes in raw strings, where PromQL has none."""
+    if match.lastgroup != "raw":
+        return match.group()
+    inside = match.group()[1:-1].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{inside}"'
+
+
+def yields_one_value(expr: Expr) -> bool:
+    """False for what has no value at an instant: a range, or a string."""
+    while isinstance(expr, ParenExpr):
+        expr = expr.expr
+    return not isinstance(expr, MatrixSelector | SubqueryExpr | StringLiteral)
+
+
+def is_comparison(expr: Expr) -> bool:
+    """True when the expression's own value is a comparison: it is empty, or 0 or 1, where it should be a value."""
+    match expr:
+        case ParenExpr() | UnaryExpr():
+            return is_comparison(expr.expr)
+        case BinaryExpr():
+            return str(expr.op) in _COMPARISONS or any(is_comparison(side) for side in _sides(expr))
+        case _:
+            return False
+
+
+def dividend_of(expr: Expr) -> Expr | None:
+    """What is divided, when the expression's own value is one quantity divided by another, be it scaled; else None."""
+    match expr:
+        case ParenExpr() | UnaryExpr():
+            return dividend_of(expr.expr)
+        case BinaryExpr() if str(expr.op) == "/" and not is_constant(expr.lhs) and not is_constant(expr.rhs):
+            return expr.lhs
+        case BinaryExpr():
+            return next(filter(None, map(dividend_of, _sides(expr))), None)
+        case _:
+            return None
+
+
+def is_constant(expr: Expr) -> bool:
+    """True for numbers and what is made of numbers alone."""
+    match expr:
+        case ParenExpr() | UnaryExpr():
+            return is_constant(expr.expr)
+        case BinaryExpr():
+            return is_constant(expr.lhs) and is_constant(expr.rhs)
+        case _:
+            return isinstance(expr, NumberLiteral)
+
+
+def _sides(expr: BinaryExpr) -> tuple[Expr, ...]:
+    """The operands that the value is taken from: not a constant, and not the condition of ``and`` and ``unless``."""
+    if str(expr.op) in _LEFT_ONLY:
+        return (expr.lhs,)
+    if str(expr.op) == "or":
+        return (expr.lhs, expr.rhs)
+    if is_constant(expr.lhs) or is_constant(expr.rhs):
+        return tuple(side for side in (expr.lhs, expr.rhs) if not is_constant(side))
+    return ()

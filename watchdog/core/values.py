@@ -1,0 +1,238 @@
+"""The single values of a rule file: durations, shares, names, templates, queries.
+
+Law: each form refuses what it is not, with a sentence that says what would be right.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+from watchdog.core.durations import parse_duration
+from watchdog.core.placeholders import check_placeholders, fill
+from watchdog.core.problem import Finding, KeyPath, quoted
+
+QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
+SHARE_PATTERN = r"^[0-9.]+%$"
+ANNOTATION_PLACEHOLDERS = frozenset({"alert", "color", "namespace", "target", "threshold", "value"})
+
+_LONGEST_QUERY = 10_000
+_LONGEST = 366 * 86400.0
+DURATION_PATTERN = r"^(0|([0-9]+(ms|[smhdw]))+)$"
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_KEY = re.compile(r"([a-z0-9][-a-z0-9.]{0,252}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_ALERT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,119}")
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,119}")
+_FIELD_NAME = re.compile(r"[^\s{}*]{1,255}")
+
+
+class FindingsError(ValueError):
+    """Several things wrong inside one free-form value, each with its path below that value."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__("; ".join(finding.message for finding in findings))
+        self.findings = findings
+
+
+def _duration(given: Any) -> Any:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        # pydantic makes an error of a ValueError only; a TypeError would pass through it.
+        raise ValueError(f"{quoted(given)} has no unit; write a duration such as 30s, 5m or 1h30m")  # noqa: TRY004
+    if not isinstance(given, str) or len(given) > 30:  # noqa: PLR2004 - longer than any duration that makes sense
+        raise ValueError("a duration is needed here; write a number with a unit, such as 30s, 5m or 1h30m")
+    seconds = parse_duration(given)
+    if seconds > _LONGEST:
+        raise ValueError(f"{given} is longer than a year; write a shorter duration")
+    return seconds
+
+
+def _share(given: Any) -> Any:
+    if not isinstance(given, str) or not given.endswith("%"):
+        raise ValueError(f"{quoted(given)} is not a share; write a percentage such as 80%")
+    try:
+        percent = float(given.removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 100:  # noqa: PLR2004 - a percentage
+        raise ValueError(f"{quoted(given)} is not a share; write a percentage from 0% to 100%")
+    return percent / 100
+
+
+def _finite(given: float) -> float:
+    if not math.isfinite(given):
+        raise ValueError(f"{given} is no number to compare with; write a finite number")
+    return given
+
+
+def _dns_label(text: str) -> str:
+    if not _DNS_LABEL.fullmatch(text):
+        raise ValueError(
+            f"{quoted(text)} is not a Kubernetes name; write up to 63 lower-case letters, digits and -, "
+            "with a letter or digit at both ends"
+        )
+    return text
+
+
+def _alert_name(text: str) -> str:
+    if not _ALERT_NAME.fullmatch(text):
+        raise ValueError(
+            f"{quoted(text)} is not an alert name; write up to 120 letters, digits, _ and -, beginning with a letter, "
+            "such as FrontendErrorRatio"
+        )
+    return text
+
+
+def _label_name(text: str) -> str:
+    if not _LABEL_NAME.fullmatch(text):
+        raise ValueError(
+            f"{quoted(text)} is not a label name; write letters, digits and _, beginning with a letter or _"
+        )
+    return text
+
+
+def _label(text: str) -> str:
+    if "{{" in text:
+        raise ValueError("placeholders are not filled in labels; write plain text, or make an annotation of it")
+    return text
+
+
+def _field_name(text: str) -> str:
+    if not _FIELD_NAME.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a field name; write one field, such as @timestamp")
+    return text
+
+
+def _placeholders(text: str, allowed: frozenset[str]) -> str:
+    check_placeholders(text, allowed)
+    if "{{" in fill(text, dict.fromkeys(allowed, "")):
+        raise ValueError("a placeholder is not closed; write it as {{ color }}")
+    return text
+
+
+def _differs_by_color(text: str) -> str:
+    _placeholders(text, frozenset({"color"}))
+    if fill(text, {"color": "a"}) == text:
+        raise ValueError(f"{quoted(text)} is the same for both colors; put {{{{ color }}}} in it")
+    return text
+
+
+def _deployment(text: str) -> str:
+    name = fill(_differs_by_color(text), {"color": "a"})
+    if not _DNS_NAME.fullmatch(name):
+        raise ValueError(
+            f"{quoted(text)} cannot name a Deployment; write lower-case letters, digits and -, "
+            'such as "backend-{{ color }}"'
+        )
+    return text
+
+
+def _selector_key(text: str) -> str:
+    if not _LABEL_KEY.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a label key; write the key as it stands in the Service's selector")
+    return text
+
+
+def _selector_value(text: str) -> str:
+    _placeholders(text, frozenset({"color"}))
+    if fill(text, {"color": "a"}) == text:
+        raise ValueError(
+            f"{quoted(text)} is the same for both colors; put {{{{ color }}}} in it, or leave this key out: "
+            "the selector's other keys are kept as they are"
+        )
+    if not _LABEL_VALUE.fullmatch(fill(text, {"color": "a"})):
+        raise ValueError(f'{quoted(text)} cannot be the value of a label; write it such as "frontend-{{{{ color }}}}"')
+    return text
+
+
+def is_query(text: str) -> bool:
+    """True for what can be a query, as far as its length and its placeholders go."""
+    try:
+        return 0 < len(_query(text).strip()) <= _LONGEST_QUERY
+    except ValueError:
+        return False
+
+
+def _query(text: str) -> str:
+    return _placeholders(text, QUERY_PLACEHOLDERS)
+
+
+def _index(text: str) -> str:
+    if any(each.isspace() for each in fill(_query(text), dict.fromkeys(QUERY_PLACEHOLDERS, "a"))):
+        raise ValueError(f"{quoted(text)} is not an index pattern; write it without spaces, such as logs-banking-*")
+    return text
+
+
+def _annotation(text: str) -> str:
+    return _placeholders(text, ANNOTATION_PLACEHOLDERS)
+
+
+def _query_tree(given: Any) -> Any:
+    """Checks the placeholders and the numbers in a piece of Elasticsearch query DSL."""
+    if findings := tuple(_findings_in(given, ())):
+        raise FindingsError(findings)
+    return given
+
+
+def _findings_in(given: Any, path: KeyPath) -> Iterator[Finding]:
+    match given:
+        case str():
+            try:
+                _query(given)
+            except ValueError as error:
+                yield Finding(path=path, message=str(error))
+        case float():
+            if not math.isfinite(given):
+                yield Finding(path=path, message=f"{given} is not a number in JSON; write a finite number")
+        case dict():
+            for key, value in given.items():
+                yield from _findings_in(value, (*path, key))
+        case list():
+            for number, value in enumerate(given):
+                yield from _findings_in(value, (*path, number))
+        case _:
+            pass
+
+
+def _two(colors: tuple[str, str]) -> tuple[str, str]:
+    if colors[0] == colors[1]:
+        raise ValueError(f"both colors are {quoted(colors[0])}; name two different ones, such as [blue, green]")
+    return colors
+
+
+def _a_second(seconds: float) -> float:
+    if seconds < 1:
+        raise ValueError("the interval is shorter than a second; write 1s or more, such as 15s")
+    return seconds
+
+
+_DurationSchema = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
+
+Seconds = Annotated[float, BeforeValidator(_duration), _DurationSchema]
+PositiveSeconds = Annotated[float, BeforeValidator(_duration), Field(gt=0), _DurationSchema]
+Interval = Annotated[float, BeforeValidator(_duration), AfterValidator(_a_second), _DurationSchema]
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
+Finite = Annotated[float, AfterValidator(_finite)]
+PositiveNumber = Annotated[float, Field(gt=0), AfterValidator(_finite)]
+DnsLabel = Annotated[str, AfterValidator(_dns_label), Field(json_schema_extra={"pattern": f"^{_DNS_LABEL.pattern}$"})]
+AlertName = Annotated[
+    str, AfterValidator(_alert_name), Field(json_schema_extra={"pattern": f"^{_ALERT_NAME.pattern}$"})
+]
+LabelName = Annotated[str, AfterValidator(_label_name)]
+LabelText = Annotated[str, AfterValidator(_label)]
+FieldName = Annotated[str, AfterValidator(_field_name)]
+DeploymentTemplate = Annotated[str, AfterValidator(_deployment)]
+SelectorKey = Annotated[str, AfterValidator(_selector_key)]
+SelectorValue = Annotated[str, AfterValidator(_selector_value)]
+QueryText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_query)
+]
+IndexPattern = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_index)]
+AnnotationText = Annotated[str, AfterValidator(_annotation)]
+QueryFilter = Annotated[list[dict[str, Any]], AfterValidator(_query_tree)]
+Colors = Annotated[tuple[DnsLabel, DnsLabel], AfterValidator(_two)]
