@@ -1,0 +1,54 @@
+# Two commands are all that a fresh machine needs: `make demo` and `make test`. The others are for daily work.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check static fast format servers lock image clean
+
+# Runs what follows it in the environment that holds every tool; tools/venv makes it when it is not there.
+IN_DEV = venv=$$(tools/venv dev) && PATH="$$venv/bin:$$PATH" &&
+ENGINE ?= docker
+IMAGE ?= canary-watchdog
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## a bad release and its rollback on a simulated cluster, in half a minute; needs Python alone (ARGS=--keep)
+	@venv=$$(tools/venv run) && exec "$$venv/bin/watchdog" demo $(ARGS)
+
+# Nothing may print after the tests: their last line is the count.
+test: static servers ## everything: checks, the real servers, every test
+	@$(IN_DEV) exec tools/toolchain python -m pytest $(ARGS)
+
+check: static fast ## the fast part, for every change: format, lint, types, layers, fast tests, rule files, chart
+
+static:
+	@$(IN_DEV) ruff format --check --quiet . && ruff check --quiet . && mypy && lint-imports --no-logo && hadolint Dockerfile
+	@$(IN_DEV) watchdog check rules/
+
+# The tests that ask for no real server.
+fast:
+	@$(IN_DEV) python -m pytest -m "not real" $(ARGS)
+
+format: ## formats the code and mends what the linter can mend
+	@$(IN_DEV) ruff check --quiet --fix-only . && ruff format .
+
+# A part that cannot be had is said here and once more by the tests that are skipped for it.
+servers:
+	@$(IN_DEV) python -m tests.stack.tools || true
+	@$(IN_DEV) tools/toolchain python -m tests.stack.build || true
+
+lock: ## writes the lock files anew from pyproject.toml (UPGRADE=--upgrade for the newest versions)
+	@$(IN_DEV) lock="uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE)" && \
+	$$lock --custom-compile-command "make lock" pyproject.toml -o requirements.lock && \
+	$$lock --custom-compile-command "make lock" --group build -c requirements.lock -o requirements-build.lock && \
+	$$lock --custom-compile-command "make lock" pyproject.toml --group dev \
+	  -c requirements.lock -c requirements-build.lock -o requirements-dev.lock
+
+image: ## the container image (ENGINE=podman, IMAGE=name)
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' watchdog/__init__.py) && \
+	$(ENGINE) build --build-arg "VERSION=$$version" --tag "$(IMAGE):$$version" .
+
+clean: ## removes what tools left in the checkout, and this checkout's Python environments
+	@tools/venv clean
+	@rm -rf build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What is delivered beside the code: the chart and the lock files."""
