@@ -1,0 +1,128 @@
+"""The command line, as a process: exit codes, and what goes to which stream."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.stack.banking import REPOSITORY
+
+RULES = REPOSITORY / "rules"
+
+
+def watchdog(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHDOG_")}
+    return subprocess.run(
+        [sys.executable, "-m", "watchdog", *map(str, arguments)],
+        env=inherited | {"PYTHONPATH": str(REPOSITORY)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_version() -> None:
+    done = watchdog("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "canary-watchdog")
+
+
+def test_the_shipped_rules_are_clean() -> None:
+    done = watchdog("check", RULES)
+    assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (0, 1, "")
+
+
+def test_a_bad_file_is_told_with_its_places(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text((RULES / "banking-app.yaml").read_text().replace("interval: 15s", "intervall: 15"))
+    done = watchdog("check", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{file}:")
+    assert "did you mean" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        pytest.param(["check", "/no/such/folder"], {}, "no such file or folder", id="a path that is not there"),
+        pytest.param(["check"], {}, "Missing argument", id="no path"),
+        pytest.param(["bark"], {}, "No such command", id="an unknown command"),
+        pytest.param(["run"], {"WATCHDOG_LOG_LEVEL": "loud"}, "WATCHDOG_LOG_LEVEL: ", id="a bad setting"),
+        pytest.param(["run", "--rules", RULES], {}, "WATCHDOG_PROMETHEUS__URL", id="a source that nobody named"),
+        pytest.param(
+            ["run", "--rules", RULES],
+            {
+                "WATCHDOG_PROMETHEUS__URL": "http://127.0.0.1:1",
+                "WATCHDOG_ELASTICSEARCH__URLS": "http://127.0.0.1:1",
+                "WATCHDOG_KUBECONFIG": "/no/such/kubeconfig",
+            },
+            "no way to the API server",
+            id="no way to the API server",
+        ),
+    ],
+)
+def test_wrong_usage(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    done = watchdog(*arguments, **environment)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_run_does_not_start_with_a_bad_rule_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("target: [")
+    done = watchdog("run", "--rules", tmp_path)
+    assert done.returncode == 1
+    assert "bad.yaml:1:" in done.stderr
+
+
+def test_print_settings_hides_secrets() -> None:
+    done = watchdog("run", "--print-settings", WATCHDOG_SLACK_WEBHOOK_URL="https://hooks/s3cr3t")
+    assert done.returncode == 0
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert '"slack_webhook_url": "**********"' in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", str(RULES)]])
+def test_commands_do_not_import_what_they_do_not_need(arguments: list[str]) -> None:
+    heavy = ["kubernetes", "elasticsearch", "prometheus_api_client", "aiohttp", "watchdog.sim"]
+    program = (
+        "import sys\nfrom watchdog.cli import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, cwd=REPOSITORY
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_stopped_daemon_was_never_in_the_way() -> None:
+    """A terminal's ^C while nothing is reachable ends it cleanly."""
+    environment = {
+        "WATCHDOG_PROMETHEUS__URL": "http://127.0.0.1:1",
+        "WATCHDOG_ELASTICSEARCH__URLS": "http://127.0.0.1:1",
+        "WATCHDOG_LISTEN": "127.0.0.1:0",
+        "WATCHDOG_KUBECONFIG": str(REPOSITORY / "tests" / "unreachable.kubeconfig"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "watchdog", "run", "--rules", str(RULES)],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "not seen" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) == 0
+    assert "Traceback" not in rest
+    assert '"stopped"' in rest

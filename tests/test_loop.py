@@ -1,0 +1,303 @@
+"""The heartbeat, tick by tick, on a simulated cluster whose API fails in every way; the rules are answered by a script.
+
+Law: the clock is the test's own, so that a slot is over when the test says so.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.core.making import NOW, RULE
+from watchdog.announce import Silent
+from watchdog.cluster.client import Cluster
+from watchdog.core.alert import Alert, AlertKind
+from watchdog.core.annotations import LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.language import Rule, Target
+from watchdog.core.model import Measurement
+from watchdog.core.slots import slot_at
+from watchdog.core.transition import Event, Transition
+from watchdog.loop import Watch
+from watchdog.sim.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE
+from watchdog.sim.server import Answer, Hang, LoseReply, Refuse
+from watchdog.sim.world import SimulatedWorld
+
+SERVICES = [
+    {"name": "backend-service", "deployment": "backend-{{ color }}", "selector": {"app": "backend-{{ color }}"}},
+    {"name": "frontend-service", "deployment": "frontend-{{ color }}"},
+]
+BAD, WELL = Measurement(value=0.3), Measurement(value=0.0)
+IDLE = Measurement.nodata("no traffic")
+
+
+@dataclass
+class Script:
+    """A source whose answers the test decides; ``hanging`` names the alerts that are not answered."""
+
+    answers: dict[str, Measurement] = field(default_factory=lambda: {"green": BAD, "blue": IDLE})
+    hanging: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
+        self.asked.append((rule.alert, color))
+        if rule.alert in self.hanging:
+            await asyncio.Event().wait()
+        return self.answers[color]
+
+
+@dataclass
+class Ear(Silent):
+    """Hears everything."""
+
+    transitions: list[Transition] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+
+    def transition(self, transition: Transition) -> None:
+        self.transitions.append(transition)
+
+    def alert(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+
+    def told(self, event: Event) -> list[str]:
+        """What the transitions of one kind led to."""
+        return [each.after for each in self.transitions if each.event is event]
+
+
+@dataclass
+class Stage:
+    """A world, a script, a clock, and the watch of one target."""
+
+    world: SimulatedWorld
+    cluster: Cluster
+    script: Script = field(default_factory=Script)
+    ear: Ear = field(default_factory=Ear)
+    now: float = NOW
+
+    def __post_init__(self) -> None:
+        self.raise_watch()
+
+    def raise_watch(self, **fields: Any) -> None:
+        """A new process: it remembers nothing."""
+        defaults = {"target": "banking-app", "namespace": "banking-app", "mode": "enforce", "services": SERVICES}
+        rollback = {"scale_down_delay": "5s", "cooldown": "10m"}
+        target = Target.model_validate(defaults | {"rules": [RULE], "rollback": rollback} | fields)
+        self.now = slot_at(target, self.now) + target.interval
+        self.watch = Watch(
+            target,
+            cluster=self.cluster,
+            sources={"prometheus": self.script, "elasticsearch": self.script},
+            reporter=self.ear,
+            clock=lambda: self.now,
+        )
+
+    async def tick(self, *, after: float = 1.0) -> None:
+        """Lets time pass, and ticks once."""
+        self.now += after
+        await self.watch.tick()
+
+    async def tick_until(self, condition: Callable[[], bool], *, ticks: int = 60) -> None:
+        """Ticks each second until the condition holds; the simulated controllers have a moment between two ticks."""
+        for _ in range(ticks):
+            await self.tick()
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"not within {ticks} ticks; told: {self.ear.transitions[-3:]}")
+
+    def colors(self) -> set[str]:
+        """The colors that the Services select."""
+        return set(self.world.active_colors().values())
+
+    def replicas(self, color: str) -> list[int]:
+        """The wanted pods of both Deployments of a color."""
+        every = self.world.cluster.each(DEPLOYMENT, "banking-app")
+        return [each["spec"]["replicas"] for each in every if each["metadata"]["name"].endswith(color)]
+
+    def finished(self) -> bool:
+        """True when a trip has ended."""
+        return bool(self.ear.told(Event.FINISHED))
+
+    def switches(self) -> list[str]:
+        """The Services in the order in which they were told to be switched."""
+        return [each.subject for each in self.ear.transitions if each.event is Event.SELECTOR]
+
+    def annotations(self, service: str) -> dict[str, str]:
+        """Those of a Service."""
+        (found,) = [
+            each for each in self.world.cluster.each(SERVICE, "banking-app") if each["metadata"]["name"] == service
+        ]
+        return dict(found["metadata"].get("annotations") or {})
+
+    def events(self, reason: str) -> list[str]:
+        """The objects that have an Event of this reason."""
+        every = self.world.cluster.each(EVENT, "banking-app")
+        return sorted(each["involvedObject"]["name"] for each in every if each["reason"] == reason)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with (
+        SimulatedWorld(active="green", history=0, pod_ready_delay=0.01) as world,
+        await Cluster.connect(world.kubeconfig, None) as cluster,
+    ):
+        yield Stage(world, cluster)
+
+
+async def recover(stage: Stage) -> None:
+    """From the switch on, blue has traffic and is well."""
+    await stage.tick_until(lambda: stage.colors() == {"blue"})
+    stage.script.answers["blue"] = WELL
+    await stage.tick_until(stage.finished)
+
+
+def assert_rolled_back_once(stage: Stage) -> None:
+    assert stage.colors() == {"blue"}
+    assert (stage.replicas("green"), stage.replicas("blue")) == ([0, 0], [3, 3])
+    for service in ("backend-service", "frontend-service"):
+        assert TRIP not in stage.annotations(service)
+        assert LAST_TRIP in stage.annotations(service)
+    assert stage.events("RolledBack") == ["backend-service", "frontend-service"]
+    assert stage.events("ScaledDown") == ["backend-green", "frontend-green"]
+    assert stage.events("Recovered") == ["backend-service", "frontend-service"]
+
+
+async def test_a_rollback_from_the_first_breach_to_the_end(stage: Stage) -> None:
+    await recover(stage)
+    assert_rolled_back_once(stage)
+    assert stage.switches() == ["backend-service", "frontend-service"]
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.SWITCHED, AlertKind.FINISHED]
+    assert stage.ear.told(Event.DECISION)[0] == "rollback"
+
+
+async def test_the_first_switch_happens_in_the_tick_that_decided_it(stage: Stage) -> None:
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_the_bad_color_is_not_asked_before_something_fires(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    assert {color for _, color in stage.script.asked} == {"green"}
+
+
+async def test_after_the_rollback_the_cooldown_holds(stage: Stage) -> None:
+    await recover(stage)
+    stage.script.answers |= {"blue": BAD, "green": IDLE}
+    await stage.tick(after=15)
+    assert stage.ear.told(Event.DECISION)[-1] == "cooldown"
+    assert stage.colors() == {"blue"}
+    assert stage.ear.alerts[-1].kind is AlertKind.HELD
+
+
+async def test_a_rule_that_hangs_delays_no_other(stage: Stage) -> None:
+    stage.raise_watch(rules=[RULE, RULE | {"alert": "Hanging"}])
+    stage.script.hanging = {"Hanging"}
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_a_shared_cause_holds(stage: Stage) -> None:
+    stage.script.answers["blue"] = BAD
+    await stage.tick()
+    assert stage.ear.told(Event.DECISION) == ["other_color_breaches"]
+    assert stage.colors() == {"green"}
+
+
+async def test_what_is_missing_on_the_idle_color_is_no_breach_of_it(stage: Stage) -> None:
+    stage.raise_watch(rules=[RULE | {"no_data": "breach"}])
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_paused_half_way_it_waits_and_goes_on(stage: Stage) -> None:
+    await stage.tick()
+    stage.world.annotate("services", "frontend-service", PAUSED, "true")
+    for _ in range(10):
+        await stage.tick()
+    assert stage.replicas("green") == [3, 3]
+    assert stage.ear.told(Event.DECISION)[-1] == "paused"
+    stage.world.annotate("services", "frontend-service", PAUSED, None)
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_a_switch_that_somebody_undoes_is_contested_and_left(stage: Stage) -> None:
+    await stage.tick()
+    stage.world.switch("green", services=("frontend-service",), manager="argocd")
+    for _ in range(10):
+        await stage.tick()
+    assert stage.world.active_colors() == {"backend-service": "blue", "frontend-service": "green"}
+    assert stage.replicas("green") == [3, 3]
+    assert stage.ear.told(Event.DECISION)[-1] == "contested"
+
+
+async def test_a_recovery_that_does_not_come_ends_with_a_person(stage: Stage) -> None:
+    await stage.tick_until(lambda: stage.colors() == {"blue"})
+    stage.script.answers["blue"] = BAD
+    await stage.tick_until(stage.finished, ticks=400)
+    assert stage.events("NotRecovered") == ["backend-service", "frontend-service"]
+    assert "A person has to look" in stage.ear.alerts[-1].text
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_new_process_at_any_point_finishes_what_was_begun(stage: Stage, steps: int) -> None:
+    for _ in range(steps):
+        await stage.tick(after=3)
+        stage.script.answers["blue"] = WELL
+        await asyncio.sleep(0.02)
+    stage.raise_watch()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+    assert len({each.trip for each in stage.ear.transitions if each.trip}) == 1
+    assert len(stage.switches()) == 2
+
+
+FAULTS = [
+    pytest.param(LoseReply(methods=frozenset({"PATCH"})), id="F33 the reply is lost after the commit"),
+    pytest.param(Answer(status=500, methods=frozenset({"PATCH"})), id="F32 500"),
+    pytest.param(
+        Answer(status=200, body=b"<html>login</html>", content_type="text/html", methods=frozenset({"PATCH"})),
+        id="F36 an HTML page that says 200",
+    ),
+    pytest.param(
+        Answer(status=302, headers={"Location": "/version"}, methods=frozenset({"PATCH"})), id="F36 a redirect"
+    ),
+    pytest.param(
+        Answer(status=403, body=b'{"kind":"Status","message":"no"}', methods=frozenset({"PATCH"})), id="F29 403"
+    ),
+    pytest.param(Refuse(), id="F37 the API server is gone"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("at", ["the switch", "the scale-down"])
+async def test_a_failing_api_server_delays_and_does_no_harm(stage: Stage, fault: Any, at: str) -> None:
+    if at == "the scale-down":
+        await stage.tick_until(lambda: stage.colors() == {"blue"})
+        stage.script.answers["blue"] = WELL
+    await stage.world.kubernetes.fail(fault)
+    for _ in range(8):
+        await stage.tick()
+        await asyncio.sleep(0.02)
+    await stage.world.kubernetes.heal()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+    assert len({each.trip for each in stage.ear.transitions if each.event is Event.SELECTOR}) == 1
+
+
+async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Stage) -> None:  # noqa: N802
+    await stage.world.kubernetes.fail(Hang(methods=frozenset({"PATCH"})))
+    await stage.tick()
+    assert "no answer within 3 s" in stage.ear.transitions[-1].sentence
+    await stage.world.kubernetes.heal()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F65_the_replicas_are_saved_before_they_are_gone(stage: Stage) -> None:  # noqa: N802
+    await recover(stage)
+    deployments = [each["metadata"] for each in stage.world.cluster.each(DEPLOYMENT, "banking-app")]
+    saved = {each["name"]: each["annotations"].get(REPLICAS) for each in deployments}
+    assert saved == {"backend-green": "3", "frontend-green": "3", "backend-blue": None, "frontend-blue": None}

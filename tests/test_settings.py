@@ -1,0 +1,134 @@
+"""Settings: all mistakes at once, nothing secret shown, everything documented."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from tests.stack.banking import REPOSITORY
+from watchdog.core.decide import Reason
+from watchdog.settings import Settings, SettingsError, load_settings
+from watchdog.web.metrics import Metrics
+
+SECRET = "s3cr3t-value"  # noqa: S105 - made up
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("WATCHDOG_"):
+            monkeypatch.delenv(name)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"WATCHDOG_{name}", value)
+    return load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        pytest.param(
+            {"PROMETHEUS__URL": "prometheus:9090"},
+            "WATCHDOG_PROMETHEUS__URL: not a URL: write scheme, host and port, such as http://prometheus.monitoring:9090",
+            id="no scheme",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": f"http://me:{SECRET}@prometheus:9090"},
+            "WATCHDOG_PROMETHEUS__URL: credentials do not belong in a URL; use username and password_file",
+            id="credentials in a URL",
+        ),
+        pytest.param(
+            {"ELASTICSEARCH__URLS": "http://a:9200,http://b"},
+            "WATCHDOG_ELASTICSEARCH__URLS__1: the port is missing: write http://b:9200",
+            id="the client needs a port",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": "http://p:9090", "PROMETHEUS__TOKEN": SECRET, "PROMETHEUS__USERNAME": "me"},
+            "WATCHDOG_PROMETHEUS: give either a username with a password or a token, not both",
+            id="two ways to prove oneself",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": "http://p:9090", "PROMETHEUS__USERNAME": "me"},
+            "WATCHDOG_PROMETHEUS: username and password (or password_file) belong together",
+            id="half a way",
+        ),
+        pytest.param(
+            {"LISTEN": "8080"},
+            "WATCHDOG_LISTEN: '8080' is not a listen address; write host:port, such as 127.0.0.1:8080 or [::1]:8080",
+            id="where to listen",
+        ),
+    ],
+)
+def test_mistakes(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, **variables)
+    assert str(caught.value) == line
+    assert SECRET not in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, LISTEN="x", LOG_LEVEL="loud", DRY_RUN="perhaps")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        PROMETHEUS__URL="http://p:9090",
+        PROMETHEUS__TOKEN=SECRET,
+        PROMETHEUS__HEADERS=json.dumps({"X-Scope-OrgID": SECRET}),
+        ELASTICSEARCH__URLS="http://e:9200",
+        ELASTICSEARCH__USERNAME="me",
+        ELASTICSEARCH__PASSWORD=SECRET,
+        WEBHOOK_URL=f"http://h/{SECRET}",
+        SLACK_WEBHOOK_URL=f"http://h/{SECRET}",
+    )
+    for shown in (json.dumps(settings.shown()), repr(settings), str(settings)):
+        assert SECRET not in shown
+    assert settings.prometheus is not None
+    assert settings.prometheus.read_token() == SECRET
+
+
+def test_a_secret_file_is_read_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    settings = load(monkeypatch, PROMETHEUS__URL="http://p:9090", PROMETHEUS__TOKEN_FILE=str(file))
+    assert settings.prometheus is not None
+    assert settings.prometheus.read_token() == "first"
+    file.write_text("second\n")
+    assert settings.prometheus.read_token() == "second"
+
+
+def names(model: type[BaseModel], prefix: str = "WATCHDOG_") -> list[str]:
+    """The variables of a model and of the models in it."""
+    found = []
+    for name, field in model.model_fields.items():
+        inner = [each for each in getattr(field.annotation, "__args__", ()) if _is_model(each)]
+        found += [
+            f"{prefix}{name.upper()}",
+            *(sub for each in inner for sub in names(each, f"{prefix}{name.upper()}__")),
+        ]
+    return found
+
+
+def _is_model(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, BaseModel) and not issubclass(given, SecretStr)
+
+
+def test_every_setting_reason_and_metric_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "operating.md").read_text()
+    missing = [
+        name
+        for name in names(Settings)
+        if name not in text and f"…__{name.rpartition('__')[2]}" not in text and name.count("__") != 0
+    ]
+    assert missing == []
+    assert [reason for reason in Reason if f"`{reason}`" not in text] == []
+    families = [family.name for family in Metrics().registry.collect() if family.name.startswith("watchdog_")]
+    assert [name for name in families if name not in text] == []
