@@ -6,6 +6,7 @@ not need it does not import.
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -87,16 +88,21 @@ def check(
 
 
 def _run(settings: "Settings") -> None:
+    import structlog  # noqa: PLC0415
+
     from watchdog.cluster.client import ConfigurationError  # noqa: PLC0415
     from watchdog.daemon import MissingSourceError  # noqa: PLC0415
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415
     from watchdog.ruleset import RuleSet, read_rules  # noqa: PLC0415
+    from watchdog.settings import unknown_variables  # noqa: PLC0415
 
     rules = read_rules(settings.rules)
     if not isinstance(rules, RuleSet):
         _stop("\n".join(map(str, rules)), FINDINGS)
     configure_logging(settings.log_format, settings.log_level)
+    for name in unknown_variables(os.environ):
+        structlog.get_logger().warning("unknown setting", name=name)
     try:
         asyncio.run(run_daemon(settings, rules))
     except (ConfigurationError, MissingSourceError) as error:

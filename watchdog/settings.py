@@ -6,9 +6,10 @@ restart.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -188,3 +189,19 @@ def _mistakes(error: ValidationError | PydanticSettingsError) -> str:
         name = "__".join(str(part) for part in mistake["loc"]).upper()
         lines.append(f"WATCHDOG_{name}: {mistake['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
+
+
+def unknown_variables(environment: Iterable[str]) -> tuple[str, ...]:
+    """The names among these that look like settings and are none: most likely misspelled."""
+    known = set(_variables(Settings, "WATCHDOG_"))
+    return tuple(sorted(name for name in environment if name.startswith("WATCHDOG_") and name not in known))
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The variable of each field, and of each field of the groups in it."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        yield variable
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, _Group):
+                yield from _variables(part, f"{variable}__")
