@@ -58,6 +58,8 @@ def configure_logging(log_format: LogFormat, level: LogLevel, *, descriptor: int
     root = logging.getLogger()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(logging.WARNING, _number_of(level)))
+    # Its warnings repeat, slot by slot, what the rule's own reason says.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
 
 
 def _number_of(level: str) -> int:

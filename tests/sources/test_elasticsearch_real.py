@@ -1,0 +1,217 @@
+"""The source for Elasticsearch against a real one: what its counts mean, and what becomes of its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.sources.asking import elasticsearch, lucene, measured, prometheus, promql
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.stack.prometheus import PrometheusServer
+from watchdog.core.model import Measurement, Outcome
+
+SLOT = 1_780_000_000.0
+START, END = SLOT - 360, SLOT - 60  # the window of 5 m that ends 60 s before the slot
+GREEN = [{"term": {"kubernetes.labels.color": "{{ color }}"}}]
+ERRORS = "log.level:ERROR"
+
+
+def documents(count: int, level: str, *, color: str = "green", at: float | None = None) -> list[dict[str, Any]]:
+    """Log documents, spread evenly over the window or all at one instant."""
+    instants = [at if at is not None else START + (i + 0.5) * (END - START) / count for i in range(count)]
+    return [
+        {
+            "@timestamp": datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds"),
+            "log": {"level": level},
+            "kubernetes": {"labels": {"color": color}},
+            "message": f"a line of level {level}",
+        }
+        for instant in instants
+    ]
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of an index of one test, which is created by its first document."""
+    return f"logs-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def filled(elasticsearch_server: ElasticsearchServer, name: str) -> str:
+    """An index with 300 lines of green, of which 30 are errors, and 50 errors of blue."""
+    index = f"{name}-1"
+    lines = documents(30, "ERROR") + documents(270, "INFO") + documents(50, "ERROR", color="blue")
+    elasticsearch_server.index(index, lines)
+    return index
+
+
+async def ask(server: ElasticsearchServer, query: str = ERRORS, **rest: Any) -> Measurement:
+    async with elasticsearch(server.url) as source:
+        return await measured(source, lucene(query, **rest), slot=SLOT)
+
+
+async def test_a_ratio_and_its_documents(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    measurement = await ask(elasticsearch_server, index=filled, filter=GREEN, ratio_of="*")
+    assert measurement == Measurement(value=0.1, samples=300.0)
+
+
+async def test_a_ratio_is_a_share_of_what_it_is_a_ratio_of(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    measurement = await ask(elasticsearch_server, "*", index=filled, filter=GREEN, ratio_of=ERRORS)
+    assert measurement == Measurement(value=1.0, samples=30.0)
+
+
+async def test_a_count(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    assert await ask(elasticsearch_server, index=filled, filter=GREEN) == Measurement(value=30.0)
+    assert await ask(elasticsearch_server, index=filled) == Measurement(value=80.0)
+    assert await ask(elasticsearch_server, "log.level:FATAL", index=filled) == Measurement(value=0.0)
+
+
+async def test_the_window_takes_its_first_instant_and_leaves_its_last(
+    elasticsearch_server: ElasticsearchServer, name: str
+) -> None:
+    instants = (START - 0.001, START, END - 0.001, END)
+    elasticsearch_server.index(name, [line for at in instants for line in documents(1, "ERROR", at=at)])
+    assert await ask(elasticsearch_server, index=name) == Measurement(value=2.0)
+
+
+async def test_late_documents_count_in_the_next_slot_that_sees_them_f25(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    assert (await ask(elasticsearch_server, index=filled, filter=GREEN)).value == 30
+    elasticsearch_server.index(filled, documents(12, "ERROR", at=END - 1))
+    assert (await ask(elasticsearch_server, index=filled, filter=GREEN)).value == 42
+
+
+async def test_no_document_of_the_color_is_nodata_f24(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    nobody = [{"term": {"kubernetes.labels.color": "red"}}]
+    measurement = await ask(elasticsearch_server, index=filled, filter=nobody, ratio_of="*")
+    assert measurement.failure is Outcome.NODATA
+    assert measurement.samples == 0
+    assert measurement.reason.endswith("has no document of ratio_of '*' in the window")
+
+
+async def test_a_keyword_that_became_a_text_is_nodata_f24(elasticsearch_server: ElasticsearchServer, name: str) -> None:
+    text = {"properties": {"labels": {"properties": {"color": {"type": "text"}}}}}
+    elasticsearch_server.send("PUT", f"/{name}", {"mappings": {"properties": {"kubernetes": text}}})
+    elasticsearch_server.index(name, documents(300, "ERROR", color="The-Green"))
+    exact = [{"term": {"kubernetes.labels.color": "The-Green"}}]
+    assert (await ask(elasticsearch_server, index=name, ratio_of="*")).value == 1
+    assert (await ask(elasticsearch_server, index=name, ratio_of="*", filter=exact)).failure is Outcome.NODATA
+
+
+async def test_a_paused_shipper_is_nodata_f25(elasticsearch_server: ElasticsearchServer, name: str) -> None:
+    elasticsearch_server.index(name, documents(300, "INFO", at=START + 100))
+    measurement = await ask(elasticsearch_server, index=name, ratio_of="*")
+    assert measurement.failure is Outcome.NODATA
+    assert measurement.samples == 300
+    assert measurement.reason.endswith("the log shipper lags or has stopped")
+
+
+async def test_more_than_ten_thousand_documents_are_counted_exactly_f23(
+    elasticsearch_server: ElasticsearchServer, name: str
+) -> None:
+    elasticsearch_server.index(name, documents(12_000, "INFO") + documents(3_000, "ERROR"))
+    assert await ask(elasticsearch_server, index=name, ratio_of="*") == Measurement(value=0.2, samples=15_000.0)
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        pytest.param({"index": "{filled}x"}, "(HTTP 404): index_not_found_exception: ", id="a missing index"),
+        pytest.param({"index": "{filled}x*"}, "(HTTP 404): index_not_found_exception: ", id="a wildcard for nothing"),
+        pytest.param(
+            {"index": "{filled},{filled}x"}, "(HTTP 404): index_not_found_exception: ", id="one of two missing"
+        ),
+        pytest.param({"query": "level:("}, "(HTTP 400): query_shard_exception: Failed to parse query", id="bad Lucene"),
+        pytest.param({"filter": [{"turm": {}}]}, "(HTTP 400): parsing_exception: unknown query [turm]", id="bad DSL"),
+        pytest.param(
+            {"timestamp_field": "timestamp"},
+            "(HTTP 400): query_shard_exception: No mapping found for [timestamp]",
+            id="a time stamp field that does not exist",
+        ),
+    ],
+)
+async def test_a_search_that_cannot_be_done_is_an_error_f22(
+    elasticsearch_server: ElasticsearchServer, filled: str, rest: dict[str, Any], says: str
+) -> None:
+    given = {"index": filled} | rest
+    measurement = await ask(elasticsearch_server, **given | {"index": str(given["index"]).replace("{filled}", filled)})
+    assert measurement.failure is Outcome.ERROR
+    assert measurement.reason.startswith(f"Elasticsearch at {elasticsearch_server.url} did not answer the query {says}")
+
+
+async def test_a_closed_index_is_an_error_f22(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    elasticsearch_server.send("POST", f"/{filled}/_close")
+    assert "index_closed_exception" in (await ask(elasticsearch_server, index=filled)).reason
+    assert "index_not_found_exception" in (await ask(elasticsearch_server, index=f"{filled}*")).reason
+
+
+async def test_a_lost_shard_is_an_error_also_beside_a_well_one_f20(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    nowhere = {"number_of_shards": 1, "index.routing.allocation.require._name": "nobody"}
+    lost = filled.removesuffix("1") + "2"
+    elasticsearch_server.send("PUT", f"/{lost}?wait_for_active_shards=0", {"settings": nowhere})
+    measurement = await ask(elasticsearch_server, index=filled.removesuffix("1") + "*", ratio_of="*")
+    elasticsearch_server.send("DELETE", f"/{lost}")
+    assert measurement.failure is Outcome.ERROR
+    assert f"(HTTP 503): search_phase_execution_exception: Search rejected due to missing shards [[{lost}]" in (
+        measurement.reason
+    )
+
+
+async def test_two_indices_are_searched_as_one(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    elasticsearch_server.index(filled.removesuffix("1") + "2", documents(60, "ERROR"))
+    measurement = await ask(elasticsearch_server, index=filled.removesuffix("1") + "*", filter=GREEN, ratio_of="*")
+    assert measurement == Measurement(value=0.25, samples=360.0)
+
+
+async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_f18(
+    elasticsearch_server: ElasticsearchServer, prometheus_server: PrometheusServer, filled: str
+) -> None:
+    now = float(int(time.time()))
+    async with (
+        elasticsearch(elasticsearch_server.url, deadline=2) as frozen,
+        prometheus(prometheus_server.url) as well,
+    ):
+        assert (await measured(frozen, lucene(ERRORS, index=filled), slot=SLOT)).value == 80
+        with elasticsearch_server.suspended():
+            started = time.monotonic()
+            stuck = [asyncio.create_task(measured(frozen, lucene(ERRORS, index=filled), slot=SLOT)) for _ in range(20)]
+            for _ in range(20):
+                assert (await measured(well, promql("vector(1)"), slot=now)).value == 1
+            assert not any(task.done() for task in stuck)
+            answers = await asyncio.gather(*stuck)
+            assert time.monotonic() - started < 3  # the deadline is the subject
+        again = await measured(frozen, lucene(ERRORS, index=filled), slot=SLOT)
+    assert _failures(answers) == {Outcome.ERROR}
+    assert answers[0].reason.startswith(f"Elasticsearch at {elasticsearch_server.url} did not answer within ")
+    assert again.value == 80
+
+
+async def test_killed_in_the_middle_is_refused_and_comes_back_f18(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    async with elasticsearch(elasticsearch_server.url) as source:
+        assert (await measured(source, lucene(ERRORS, index=filled), slot=SLOT)).value == 80
+        elasticsearch_server.kill()
+        # The first may still try the connection that was kept.
+        first, second = [await measured(source, lucene(ERRORS, index=filled), slot=SLOT) for _ in range(2)]
+        elasticsearch_server.start()
+        again = await measured(source, lucene(ERRORS, index=filled), slot=SLOT)
+    assert first.failure is Outcome.ERROR
+    assert second == Measurement.error(f"Elasticsearch at {elasticsearch_server.url} refuses the connection")
+    # While it recovers its shards it says so; afterwards nothing of what was written is lost.
+    assert again.value == 80 or again.failure is Outcome.ERROR
+
+
+def _failures(answers: Iterable[Measurement]) -> set[Outcome | None]:
+    return {answer.failure for answer in answers}

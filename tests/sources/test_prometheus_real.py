@@ -1,0 +1,246 @@
+"""The source for Prometheus against a real one: what its answers mean, and what becomes of its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import time
+
+import pytest
+
+from tests.sources.asking import measured, prometheus, promql
+from tests.stack.prometheus import STALE, PrometheusServer, Series
+from watchdog.core.language import Rule
+from watchdog.core.model import Measurement, Outcome
+
+
+@pytest.fixture
+def slot() -> float:
+    """A slot that has just been."""
+    return float(int(time.time()))
+
+
+@pytest.fixture
+def app(prometheus_server: PrometheusServer, slot: float) -> str:
+    """The name of an application with ten minutes of requests: 10 a second, of which 1 fails."""
+    name = f"app{secrets.token_hex(4)}"
+    prometheus_server.remote_write(counter(name, "200", slot, rate=9), counter(name, "500", slot, rate=1))
+    return name
+
+
+def counter(app: str, code: str, slot: float, *, rate: float) -> Series:
+    """Ten minutes of a counter, scraped every 15 s until the slot."""
+    labels = {"app": app, "color": "green", "namespace": "bank", "code": code}
+    return Series("http_requests_total", labels, [(slot - 600 + at, at * rate) for at in range(0, 601, 15)])
+
+
+def rate_of(app: str, code: str = ".+", function: str = "rate") -> str:
+    """The requests of the color that is asked for."""
+    labels = f'app="{app}",color="{{{{ color }}}}",namespace="{{{{ namespace }}}}",code=~"{code}"'
+    return f"sum({function}(http_requests_total{{{labels}}}[2m]))"
+
+
+def ratio(app: str, code: str = "5..") -> str:
+    return f"{rate_of(app, code)} / {rate_of(app)}"
+
+
+def enough(app: str) -> dict[str, object]:
+    return {"expr": rate_of(app, function="increase"), "value": 200}
+
+
+async def ask(server: PrometheusServer, rule: Rule, slot: float, **settings: object) -> Measurement:
+    async with prometheus(server.url, **settings) as source:
+        return await measured(source, rule, slot=slot)
+
+
+async def test_a_ratio_with_its_samples(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    measurement = await ask(prometheus_server, promql(ratio(app), min_samples=enough(app)), slot)
+    assert measurement.failure is None
+    assert measurement.value == pytest.approx(0.1)
+    assert measurement.samples == pytest.approx(1200, rel=0.01)
+
+
+async def test_a_query_is_answered_for_its_slot_and_not_for_now(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    assert (await ask(prometheus_server, promql("time()"), slot - 1000.25)).value == slot - 1000.25
+    before = await ask(prometheus_server, promql(ratio(app)), slot - 1000)
+    assert before.failure is Outcome.NODATA
+
+
+async def test_no_error_yet_is_zero_when_requests_are_there(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    never = promql(ratio(app, code="418"), min_samples=enough(app), absent_is_zero=True)
+    measurement = await ask(prometheus_server, never, slot)
+    assert measurement.value == 0
+    assert measurement.samples == pytest.approx(1200, rel=0.01)
+
+
+async def test_no_error_yet_is_nothing_when_no_requests_are_there_either(
+    prometheus_server: PrometheusServer, slot: float
+) -> None:
+    never = promql(ratio("nobody"), min_samples=enough("nobody"), absent_is_zero=True)
+    measurement = await ask(prometheus_server, never, slot)
+    assert measurement.failure is Outcome.NODATA
+    assert measurement.samples == 0
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        pytest.param("vector(1) > 2", id="a comparison that is false"),
+        pytest.param("no_such_metric_at_all", id="a metric that is absent"),
+        pytest.param("(vector(0) / 0) > 2", id="a comparison of NaN"),
+    ],
+)
+async def test_three_queries_that_look_the_same_are_nodata_f04(
+    prometheus_server: PrometheusServer, slot: float, expr: str
+) -> None:
+    assert (await ask(prometheus_server, promql(expr), slot)) == Measurement.nodata(
+        f"Prometheus at {prometheus_server.url} has no series for the expression at this instant"
+    )
+
+
+async def test_no_traffic_is_nan_f05(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    prometheus_server.remote_write(*(counter(f"{app}-idle", code, slot, rate=0) for code in ("200", "500")))
+    measurement = await ask(prometheus_server, promql(ratio(f"{app}-idle")), slot)
+    assert measurement.failure is None
+    assert measurement.value is not None
+    assert math.isnan(measurement.value)
+
+
+async def test_division_by_zero_is_infinite_f06(prometheus_server: PrometheusServer, slot: float) -> None:
+    assert (await ask(prometheus_server, promql("vector(1) / 0"), slot)).value == math.inf
+    assert (await ask(prometheus_server, promql("vector(-1) / 0"), slot)).value == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("expr", "value"), [("3.5", 3.5), ("scalar(vector(2))", 2.0), ("scalar(no_such_metric)", math.nan)]
+)
+async def test_a_scalar_is_a_value(prometheus_server: PrometheusServer, slot: float, expr: str, value: float) -> None:
+    assert (await ask(prometheus_server, promql(expr), slot)).value == pytest.approx(value, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("expr", "says"),
+    [
+        pytest.param("'text'", "answered a string where one number is expected", id="a string"),
+        pytest.param("vector(1)[1m:15s]", "answered a matrix where one number is expected", id="a matrix"),
+        pytest.param("sum by (", "did not answer the query (HTTP 400): bad_data: ", id="bad syntax"),
+        pytest.param("rate(up)", "did not answer the query (HTTP 400): bad_data: ", id="bad types"),
+        pytest.param(
+            "label_replace(vector(1), 'a', 'b', 'c', '(')",
+            "did not answer the query (HTTP 422): execution: ",
+            id="an error of the evaluation",
+        ),
+    ],
+)
+async def test_what_is_no_number_is_an_error(
+    prometheus_server: PrometheusServer, slot: float, expr: str, says: str
+) -> None:
+    measurement = await ask(prometheus_server, promql(expr), slot)
+    assert measurement.failure is Outcome.ERROR
+    assert measurement.reason.startswith(f"Prometheus at {prometheus_server.url} {says}")
+
+
+async def test_several_series_are_named_f09(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    by_code = promql(f'sum by (code) (rate(http_requests_total{{app="{app}"}}[2m]))')
+    measurement = await ask(prometheus_server, by_code, slot)
+    assert measurement.failure is Outcome.ERROR
+    assert measurement.reason.endswith('They are {code="200"} and {code="500"}')
+
+
+async def test_many_series_are_an_error_of_bearable_length_f09_f13(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    labels = [{"app": app, "pod": f"{number:04}-{'x' * 200}"} for number in range(6000)]
+    prometheus_server.remote_write(*(Series("up_of_many", one, [(slot - 1, 1)]) for one in labels))
+    few = await ask(prometheus_server, promql(f'up_of_many{{app="{app}",pod=~"0.*"}}'), slot)
+    many = await ask(prometheus_server, promql(f'up_of_many{{app="{app}"}}'), slot)
+    assert "answered 1000 series where one is expected" in few.reason
+    assert "answered more than 1 MiB; aggregate with sum() or max()" in many.reason
+    assert len(few.reason.encode()) <= 400
+
+
+async def test_a_warning_of_prometheus_is_an_error_f10(prometheus_server: PrometheusServer, slot: float) -> None:
+    measurement = await ask(prometheus_server, promql("quantile(2, vector(1))"), slot)
+    assert measurement.failure is Outcome.ERROR
+    assert "answered with warnings, a part of the truth: PromQL warning: quantile value should be" in measurement.reason
+
+
+async def test_a_hint_of_prometheus_is_none_f10(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    prometheus_server.remote_write(Series("bytes_sent", {"app": app}, [(slot - 30, 0), (slot, 30)]))
+    hinted = promql(f'sum(rate(bytes_sent{{app="{app}"}}[1m]))')
+    assert (await ask(prometheus_server, hinted, slot)).value is not None
+
+
+async def test_a_sample_of_280_s_ago_is_taken_for_fresh_unless_told_otherwise_f07(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 280, 7)]))
+    rule = promql(f'max(queue_length{{app="{app}"}})')
+    assert (await ask(prometheus_server, rule, slot)).value == 7
+    strict = await ask(prometheus_server, rule, slot, parameters={"lookback_delta": "60s"})
+    assert strict.failure is Outcome.NODATA
+
+
+async def test_a_target_that_is_gone_is_nodata_f08(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 30, 7), (slot - 15, STALE)]))
+    gone = await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot)
+    assert gone.failure is Outcome.NODATA
+
+
+async def test_a_query_that_takes_too_long_says_so_itself_f03(prometheus_server: PrometheusServer, slot: float) -> None:
+    endless = promql("count_over_time((sum(rate(up[1h])) + sum(rate(up[2h])))[60000h:1s])")
+    measurement = await ask(prometheus_server, endless, slot, deadline=3)
+    assert measurement.failure is Outcome.ERROR
+    assert "did not answer the query (HTTP 503): timeout: query timed out" in measurement.reason
+
+
+async def test_killed_in_the_middle_is_refused_and_comes_back_f01(own_prometheus: PrometheusServer) -> None:
+    slot = float(int(time.time()))
+    async with prometheus(own_prometheus.url) as source:
+        assert (await measured(source, promql("vector(1)"), slot=slot)).value == 1
+        own_prometheus.kill()
+        killed = await measured(source, promql("vector(1)"), slot=slot)
+        own_prometheus.start()
+        again = await measured(source, promql("vector(1)"), slot=slot)
+    assert killed == Measurement.error(f"Prometheus at {own_prometheus.url} refuses the connection")
+    assert again.value == 1
+
+
+async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_f02(
+    own_prometheus: PrometheusServer, prometheus_server: PrometheusServer
+) -> None:
+    slot = float(int(time.time()))
+    async with (
+        prometheus(own_prometheus.url, deadline=2) as frozen,
+        prometheus(prometheus_server.url) as well,
+    ):
+        assert (await measured(frozen, promql("vector(1)"), slot=slot)).value == 1
+        own_prometheus.suspend()
+        started = time.monotonic()
+        stuck = [asyncio.create_task(measured(frozen, promql("vector(1)"), slot=slot)) for _ in range(20)]
+        for _ in range(20):
+            assert (await measured(well, promql("vector(1)"), slot=slot)).value == 1
+        assert not any(task.done() for task in stuck)
+        answers = await asyncio.gather(*stuck)
+        assert time.monotonic() - started < 3  # the deadline is the subject
+        own_prometheus.resume()
+        again = await measured(frozen, promql("vector(1)"), slot=slot)
+    assert {answer.failure for answer in answers} == {Outcome.ERROR}
+    assert f"Prometheus at {own_prometheus.url} did not answer within 2 s" in {answer.reason for answer in answers}
+    assert again.value == 1
+
+
+async def test_restarted_in_a_streak_keeps_its_data_f15(own_prometheus: PrometheusServer) -> None:
+    slot = float(int(time.time()))
+    own_prometheus.remote_write(counter("bank", "200", slot, rate=9), counter("bank", "500", slot, rate=1))
+    async with prometheus(own_prometheus.url) as source:
+        before = await measured(source, promql(ratio("bank")), slot=slot)
+        own_prometheus.kill()
+        own_prometheus.start()
+        after = await measured(source, promql(ratio("bank")), slot=slot)
+    assert before.value == after.value == pytest.approx(0.1)

@@ -1,0 +1,71 @@
+"""Measures rules by PromQL.
+
+Law: `measure` ends within the deadline, with a measurement; what hangs on one query holds up no other.
+"""
+
+import asyncio
+import time
+
+from watchdog.core.language import Rule
+from watchdog.core.model import Measurement
+from watchdog.core.placeholders import fill
+from watchdog.settings import PrometheusSettings
+from watchdog.sources.envelope import Query, Reading, to_measurement
+from watchdog.sources.workers import Job, Workers
+
+# Below the 20 queries that Prometheus evaluates at once by default: people look at dashboards during an incident.
+CONNECTIONS = 8
+
+
+class PrometheusSource:
+    """A Prometheus, or anything that speaks its query API. To be used from one event loop."""
+
+    def __init__(self, settings: PrometheusSettings) -> None:
+        # Imported here: the client costs time and memory, and a command that only checks files has no use for it.
+        from watchdog.sources.prometheus_line import PrometheusLine  # noqa: PLC0415
+
+        self._deadline = settings.deadline
+        self._server = f"Prometheus at {settings.url}"
+        self._workers = Workers(lambda: PrometheusLine(settings), size=CONNECTIONS, name="prometheus")
+
+    async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
+        """What the rule's expressions yield at the slot (Unix seconds), both asked at the same time."""
+        query = rule.prometheus
+        if query is None:
+            return Measurement.error(f"rule {rule.alert} has no Prometheus expression")
+        names = {"color": color, "namespace": namespace}
+        deadline = time.monotonic() + self._deadline
+        counting = rule.min_samples.expr if rule.min_samples is not None else None
+        exprs = [fill(expr, names) for expr in (query.expr, counting) if expr is not None]
+        value, *samples = await asyncio.gather(
+            *(self._ask(Query(expr=expr, slot=slot, deadline=deadline)) for expr in exprs)
+        )
+        return to_measurement(
+            query,
+            rule.min_samples,
+            value=value,
+            samples=samples[0] if samples else None,
+            server=self._server,
+        )
+
+    async def close(self) -> None:
+        """Ends the threads and their connections."""
+        self._workers.close()
+
+    async def _ask(self, query: Query) -> Reading:
+        job = self._workers.submit(query)
+        try:
+            async with asyncio.timeout(query.deadline - time.monotonic()):
+                reading = await job.reading
+        except TimeoutError:
+            reading = None
+        finally:
+            job.give_up()
+        return reading or Reading(error=f"{self._server} {self._why_unread(job)}")
+
+    def _why_unread(self, job: Job) -> str:
+        if time.monotonic() < job.query.deadline:
+            return "was not asked to the end: the source was closed, or has a bug"
+        if job.has_begun:
+            return f"did not answer within {self._deadline:g} s"
+        return f"was not asked within {self._deadline:g} s: all {CONNECTIONS} connections wait for earlier queries"

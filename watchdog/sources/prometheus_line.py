@@ -1,0 +1,120 @@
+"""One thread's line to Prometheus: a `PrometheusConnect` that is not allowed to believe, retry, follow or wait.
+
+Law: the library returns ``data.result`` alone and loses the rest of the answer; so the answer is read in the session's
+response hook, whole, and what the hook does not accept never reaches the library.
+
+This module imports the client, which costs: import it where a source is started.
+"""
+
+import io
+import time
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from prometheus_api_client import PrometheusConnect
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError
+
+from watchdog import __version__
+from watchdog.settings import PrometheusSettings
+from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
+from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
+from watchdog.sources.envelope import Query, Reading, read_value
+from watchdog.sources.failure import sentence, why
+from watchdog.sources.wire import Wire, WireAdapter
+from watchdog.sources.workers import Cord
+
+_PIECE = 16_384  # bytes: what is decompressed at once
+_OWN_SHARE = 0.9  # of the time that is left: Prometheus gives up first, and says why
+_CONNECT_SHARE = 0.5  # of the time that is left, for one address: a name may have several
+_LEAST = 0.001  # seconds
+_GRACE = 1.0  # seconds after which the thread wakes up by itself; before, the deadline's owner cuts it off
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"canary-watchdog/{__version__}"}
+# Thanos answers without a store that is down unless told otherwise; Prometheus does not know the parameter.
+_PARAMETERS = {"partial_response": "false"}
+
+
+class PrometheusLine:
+    """A connection that is kept between queries. Everything but the cord belongs to one thread."""
+
+    def __init__(self, settings: PrometheusSettings) -> None:
+        self._settings = settings
+        self._wire = Wire()
+        self._slot = 0.0
+        self._value: float | None = None
+        session = self._open_session()
+        self._connect = PrometheusConnect(url=settings.url, session=session, retry=Retry(total=0))
+        session.mount(settings.url, WireAdapter(self._wire))  # in the place of the one that the library has mounted
+
+    def ask(self, query: Query, cord: Cord) -> Reading:
+        """The value at the query's slot, or the sentence why there is none."""
+        secrets: tuple[str, ...] = ()
+        try:
+            proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
+            secrets = proof.secrets
+            check_authorities(self._settings.ca_file)
+            with self._wire.under(cord):
+                return Reading(value=self._query(query, proof))
+        except (AnswerError, CredentialsError) as error:
+            predicate = str(error)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            predicate = why(error)
+        return Reading(error=sentence(f"Prometheus at {self._settings.url} {predicate}", secrets=secrets))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connect.close()
+        self._wire.hang_up()
+
+    def _query(self, query: Query, proof: Proof) -> float | None:
+        left = max(query.deadline - time.monotonic(), _LEAST)
+        parameters = {
+            **_PARAMETERS,
+            **self._settings.parameters,
+            "time": f"{query.slot:.3f}",
+            "timeout": f"{left * _OWN_SHARE:.3f}",
+        }
+        self._slot, self._value = query.slot, None
+        self._connect.headers = {**_HEADERS, **proof.headers}
+        self._connect.custom_query(query.expr, params=parameters, timeout=(left * _CONNECT_SHARE, left + _GRACE))
+        return self._value
+
+    def _open_session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False  # ~/.netrc would replace our Authorization, and a proxy would read it
+        session.verify = str(self._settings.ca_file) if self._settings.ca_file else True
+        session.hooks["response"].append(self._read)
+        return session
+
+    def _read(self, response: requests.Response, **_: Any) -> requests.Response:
+        """The hook: runs before requests follows a redirect and before the library looks at the answer."""
+        with response:
+            answer = Answer(
+                status=response.status_code,
+                content_type=response.headers.get("Content-Type", ""),
+                date=response.headers.get("Date", ""),
+                location=response.headers.get("Location", ""),
+                body=_body(response),
+                received_at=time.time(),
+            )
+        self._value = read_value(answer, at=self._slot)
+        return _readable(answer.body)
+
+
+def _body(response: requests.Response) -> bytes:
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise too_long()
+    return bytes(body)
+
+
+def _readable(body: bytes) -> requests.Response:
+    """A response whose body the library can still read."""
+    response = requests.Response()
+    response.status_code = HTTPStatus.OK
+    response.encoding = "utf-8"
+    response.raw = io.BytesIO(body)
+    return response
