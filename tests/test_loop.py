@@ -38,12 +38,14 @@ class Script:
 
     answers: dict[str, Measurement] = field(default_factory=lambda: {"green": BAD, "blue": IDLE})
     hanging: set[str] = field(default_factory=set)
+    meanwhile: Callable[[str], None] = lambda _: None
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
         self.asked.append((rule.alert, color))
         if rule.alert in self.hanging:
             await asyncio.Event().wait()
+        self.meanwhile(rule.alert)
         return self.answers[color]
 
 
@@ -196,6 +198,27 @@ async def test_a_rule_that_hangs_delays_no_other(stage: Stage) -> None:
     stage.script.hanging = {"Hanging"}
     await stage.tick()
     assert stage.colors() == {"blue"}
+
+
+async def test_what_was_measured_of_a_release_that_is_gone_is_no_evidence(stage: Stage) -> None:
+    """Somebody switches to blue while green is being asked; what green answers must not be held against blue."""
+    stage.script.answers = {"green": BAD, "blue": WELL}
+    stage.script.meanwhile = lambda _: stage.world.switch("blue")
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+    stage.script.meanwhile = lambda _: None
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert stage.colors() == {"blue"}
+    assert stage.switches() == []
+    assert "rollback" not in stage.ear.told(Event.DECISION)
+
+
+async def test_two_rules_that_trip_in_one_slot_make_one_rollback(stage: Stage) -> None:
+    stage.raise_watch(rules=[RULE, RULE | {"alert": "Latency"}])
+    await recover(stage)
+    assert_rolled_back_once(stage)
+    assert stage.switches() == ["backend-service", "frontend-service"]
 
 
 async def test_a_shared_cause_holds(stage: Stage) -> None:

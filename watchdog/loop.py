@@ -75,7 +75,6 @@ class Watch:
         self._clock = clock
         self._announcer = Announcer(target, cluster=cluster, reporter=reporter, events=not self._dry_run, clock=clock)
         self._memory = _Memory()
-        self._acting = asyncio.Lock()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Ticks each slot, and each second while something is urgent; stops between two ticks."""
@@ -142,27 +141,33 @@ class Watch:
 
     async def _evaluate_slot(self, status: TargetStatus, slot: float) -> None:
         self._memory.slot = slot
-        active = status.active
-        if active is not None:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._watch_rule(rule, active, slot)) for rule in self._target.rules]
-                for arrived in asyncio.as_completed(tasks):
-                    if await arrived:
-                        # The traffic has moved: what is still being asked is of no use.
-                        _ = [task.cancel() for task in tasks]
-                        return
+        if status.active is not None and await self._rolls_back_in(slot, status.active):
+            return
         if status.trip is None:
             await self._act(None)
 
-    async def _watch_rule(self, rule: Rule, color: str, slot: float) -> bool:
-        """Measures and evaluates one rule, and acts when it trips. True when that began a rollback."""
+    async def _rolls_back_in(self, slot: float, color: str) -> bool:
+        """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""
+        release = self._memory.release
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
+            for arrived in asyncio.as_completed(tasks):
+                rule, measurement, seconds = await arrived
+                if release != self._memory.release:
+                    break  # the traffic has moved: this is evidence about a release that is gone
+                state = self._evaluate(rule, measurement, color=color, slot=slot)
+                self._reporter.measured(self._target, rule, state, seconds=seconds)
+                if rule.action == "rollback" and breaches_now(state, slot) and await self._act(None):
+                    break
+            else:
+                return False
+            for task in tasks:
+                task.cancel()
+        return True
+
+    async def _timed(self, rule: Rule, color: str, slot: float) -> tuple[Rule, Measurement, float]:
         began = time.monotonic()
-        measurement = await self._measure(rule, color, slot)
-        state = self._evaluate(rule, measurement, color=color, slot=slot)
-        self._reporter.measured(self._target, rule, state, seconds=time.monotonic() - began)
-        if rule.action != "rollback" or not breaches_now(state, slot):
-            return False
-        return await self._act(None)
+        return rule, await self._measure(rule, color, slot), time.monotonic() - began
 
     async def _measure(self, rule: Rule, color: str, slot: float) -> Measurement:
         if slot < self._memory.release_since + rule.initial_delay:
@@ -171,13 +176,17 @@ class Watch:
         return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
 
     def _evaluate(self, rule: Rule, measurement: Measurement, *, color: str, slot: float) -> RuleState:
-        fresh = fresh_state(rule, self._memory.release)
-        before = self._memory.states.get(rule.alert, fresh)
-        before = before if before.key == fresh.key else fresh
+        before = self._states().get(rule.alert) or fresh_state(rule, self._memory.release)
         after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
         self._memory.states[rule.alert] = after
         self._announcer.rule(rule, before, after, color=color)
         return after
+
+    def _states(self) -> dict[str, RuleState]:
+        """What is known of the rules about the release that is active now; what was seen of another is no evidence."""
+        memory = self._memory
+        known = {rule.alert: fresh_state(rule, memory.release).key for rule in self._target.rules}
+        return {alert: state for alert, state in memory.states.items() if state.key == known[alert]}
 
     # decide and apply
 
@@ -187,19 +196,18 @@ class Watch:
         A conflict means: look again and decide again, at once. A cluster that fails in between makes it urgent: the
         next tick is a second away.
         """
-        async with self._acting:
+        for _ in range(TRIES):
             try:
-                for _ in range(TRIES):
-                    status = status or await self._observe()
-                    try:
-                        return await self._decide_and_do(status)
-                    except ConflictError as conflict:
-                        self._announcer.changed(Event.CLUSTER, moved=("", "conflict"), sentence=str(conflict))
-                        status = None
+                status = status or await self._observe()
+                return await self._decide_and_do(status)
+            except ConflictError as conflict:
+                self._announcer.changed(Event.CLUSTER, moved=("", "conflict"), sentence=str(conflict))
+                status = None
             except ClusterError as error:
                 self._announcer.changed(Event.CLUSTER, moved=("", "failed"), sentence=str(error))
-            self._memory.urgent = True
-            return False
+                break
+        self._memory.urgent = True
+        return False
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules = self._tripped(status)
@@ -223,10 +231,8 @@ class Watch:
 
     def _tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
         """The rules that ask to leave the active color, on the evidence of the newest slot."""
-        slot, memory = self._memory.slot, self._memory
-        if slot is None or status.active is None or status.release(status.active) != memory.release:
-            return ()
-        return tripped(self._target, memory.states, slot)
+        slot = self._memory.slot
+        return () if slot is None or status.active is None else tripped(self._target, self._states(), slot)
 
     async def _breaches_elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
@@ -249,7 +255,7 @@ class Watch:
     async def _carry_on(self, trip: Trip, status: TargetStatus) -> None:
         """Takes the next steps of a rollback. People are told after a switch, and before the trip is closed."""
         memory, now = self._memory, self._clock()
-        well = status.active == trip.good and all_well((rule.alert for rule in trip.rules), memory.states)
+        well = status.active == trip.good and all_well((rule.alert for rule in trip.rules), self._states())
         todo = plan(self._target, trip, status, verified_since=memory.verified_since, well=well, now=now)
         self._announcer.stage(trip, todo)
         if todo.stage is Stage.FINISHED:

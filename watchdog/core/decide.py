@@ -132,7 +132,7 @@ def nothing_firing(situation: Situation) -> Hold | None:
     """No rule asks for a rollback on the evidence of this slot."""
     if situation.tripped:
         return None
-    return Hold(reason=Reason.NOTHING_FIRING, sentence=f"{situation.bad} is well", serious=False)
+    return Hold(reason=Reason.NOTHING_FIRING, sentence=f"no rule asks to leave {situation.bad}", serious=False)
 
 
 def paused(situation: Situation) -> Hold | None:
