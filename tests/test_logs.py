@@ -88,9 +88,7 @@ def test_below_the_level_nothing_is_written(log_format: LogFormat, file: tuple[i
     assert "yes" in lines()[0]
 
 
-@pytest.mark.parametrize(
-    "name", ["kubernetes", "elastic_transport", "urllib3.connectionpool", "aiohttp.server", "asyncio"]
-)
+@pytest.mark.parametrize("name", ["kubernetes", "urllib3.connectionpool", "aiohttp.server", "asyncio"])
 def test_libraries_speak_through_the_same_lines_from_warning_on(name: str, file: tuple[int, Lines]) -> None:
     descriptor, lines = file
     configure_logging("json", "debug", descriptor=descriptor)
@@ -100,6 +98,15 @@ def test_libraries_speak_through_the_same_lines_from_warning_on(name: str, file:
     library.warning("retry %d", 3)
     events = [json.loads(line) for line in lines()]
     assert [(each["level"], each["event"], each["logger"]) for each in events] == [("warning", "retry 3", name)]
+
+
+def test_what_a_rules_reason_says_already_is_not_said_again_by_its_client(file: tuple[int, Lines]) -> None:
+    descriptor, lines = file
+    configure_logging("json", "debug", descriptor=descriptor)
+    library = logging.getLogger("elastic_transport.node_pool")
+    library.warning("node has failed for 3 times in a row")
+    library.error("a bug")
+    assert [json.loads(line)["event"] for line in lines()] == ["a bug"]
 
 
 def test_a_library_that_logs_wrongly_or_at_a_level_of_its_own_is_heard(file: tuple[int, Lines]) -> None:
