@@ -15,8 +15,8 @@ from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import LAST_TRIP, PAUSED, REPLICAS, TRIP
-from watchdog.core.language import Rule, Target
 from watchdog.core.model import Measurement
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch

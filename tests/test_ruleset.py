@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.core.document import MAX_BYTES
+from watchdog.core.rules.document import MAX_BYTES
 from watchdog.ruleset import RuleSet, check, read_rules
 
 ROOT = Path(__file__).parents[1]

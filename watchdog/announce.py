@@ -13,10 +13,10 @@ from watchdog.core import messages
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold
 from watchdog.core.evaluate import evidence, is_blind
-from watchdog.core.language import Rule, Target
 from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
 from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 
 _REMEMBERED = 1000

@@ -15,7 +15,7 @@ from watchdog.announce import Reporter
 from watchdog.cluster.access import missing_permissions, permissions_needed
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.observe import Myself
-from watchdog.core.language import Mode, Target
+from watchdog.core.rules.language import Mode, Target
 from watchdog.loop import Source, Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of

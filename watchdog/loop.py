@@ -20,9 +20,9 @@ from watchdog.cluster.client import Cluster, ClusterError, ConflictError
 from watchdog.cluster.observe import Myself, read_namespace, status_of
 from watchdog.core.decide import Hold, Situation, decide
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
-from watchdog.core.language import Mode, Rule, Target
 from watchdog.core.model import Measurement, Outcome, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.plan import Stage, is_verified, plan
+from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchdog.core.document import MAX_BYTES
-from watchdog.core.language import Target
-from watchdog.core.problem import Problem
-from watchdog.core.rulefile import RuleFile, clashes, parse_rule_file
+from watchdog.core.rules.document import MAX_BYTES
+from watchdog.core.rules.language import Target
+from watchdog.core.rules.problem import Problem
+from watchdog.core.rules.rulefile import RuleFile, clashes, parse_rule_file
 from watchdog.core.visible import visible
 
 _SUFFIXES = frozenset({".yaml", ".yml"})

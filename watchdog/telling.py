@@ -10,8 +10,8 @@ import structlog
 
 from watchdog.announce import Reporter
 from watchdog.core.alert import Alert
-from watchdog.core.language import Rule, Target
 from watchdog.core.model import Outcome, RuleState
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 from watchdog.notify.outbox import Outbox
 from watchdog.web.health import Health

@@ -16,8 +16,8 @@ from tests.stack.style import BY_APP_AND_COLOR, Style
 from tests.stack.wait import wait_until
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.observe import read_namespace, status_of
-from watchdog.core.language import Target
 from watchdog.core.model import TargetStatus
+from watchdog.core.rules.language import Target
 
 
 @pytest.fixture

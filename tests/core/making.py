@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from watchdog.core.language import Rule, Service, Target
 from watchdog.core.model import DeploymentStatus, Selected, Selector, ServiceStatus, TargetStatus, Trip, TrippedRule
+from watchdog.core.rules.language import Rule, Service, Target
 from watchdog.core.selectors import color_of, selector_for
 
 COLORS = ("blue", "green")

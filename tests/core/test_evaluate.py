@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.core.making import rule, target
 from watchdog.core.evaluate import breaches_now, evaluate, fresh_state, is_blind, judge, tripped
-from watchdog.core.language import Rule
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState
+from watchdog.core.rules.language import Rule
 
 INTERVAL = 15.0
 BREACH = Measurement(value=0.3)

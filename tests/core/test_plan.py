@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.core.making import NOW, deployment, service, status, target, trip
 from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.decide import Hold, Situation, decide
-from watchdog.core.language import Target
 from watchdog.core.model import TargetStatus
 from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector, is_verified, plan
+from watchdog.core.rules.language import Target
 
 OPEN = {TRIP: "{}"}
 

@@ -16,7 +16,7 @@ from tests.stack.build import PartUnavailableError
 from tests.stack.tools import helm
 from watchdog import __version__
 from watchdog.cluster.access import Permission, permissions_needed
-from watchdog.core.language import Mode, Target
+from watchdog.core.rules.language import Mode, Target
 from watchdog.settings import Settings
 
 FEW_RULES = textwrap.dedent("""

@@ -16,7 +16,7 @@ from tests.stack.build import PartUnavailableError
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.tools import helm
 from watchdog.cluster.access import Permission, permissions_needed
-from watchdog.core.language import Target
+from watchdog.core.rules.language import Target
 
 RULES = """
 target: bank

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from watchdog.core.language import Rule
 from watchdog.core.model import Measurement
+from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings, PrometheusSettings
 from watchdog.sources.elasticsearch import ElasticsearchSource
 from watchdog.sources.prometheus import PrometheusSource

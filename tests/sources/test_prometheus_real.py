@@ -11,8 +11,8 @@ import pytest
 
 from tests.sources.asking import measured, prometheus, promql
 from tests.stack.prometheus import STALE, PrometheusServer, Series
-from watchdog.core.language import Rule
 from watchdog.core.model import Measurement, Outcome
+from watchdog.core.rules.language import Rule
 
 
 @pytest.fixture

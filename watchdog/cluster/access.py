@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from watchdog.cluster.client import Cluster
-from watchdog.core.language import Target
+from watchdog.core.rules.language import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from watchdog.core.annotations import (
     read_trip,
     why_paused,
 )
-from watchdog.core.language import Service, Target
 from watchdog.core.model import (
     DeploymentStatus,
     FinishedTrip,
@@ -28,6 +27,7 @@ from watchdog.core.model import (
     TargetStatus,
     Trip,
 )
+from watchdog.core.rules.language import Service, Target
 from watchdog.core.selectors import color_of, selector_for, selects
 
 REVISION = "deployment.kubernetes.io/revision"

@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from watchdog.core.annotations import IRREVERSIBLE, TRIP
 from watchdog.core.durations import show_duration
-from watchdog.core.language import Mode, Target
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
+from watchdog.core.rules.language import Mode, Target
 
 
 class Reason(StrEnum):

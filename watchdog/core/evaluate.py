@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from watchdog.core.language import Rule, Target, Threshold
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState, TrippedRule
+from watchdog.core.rules.language import Rule, Target, Threshold
 
 
 def judge(rule: Rule, measurement: Measurement) -> tuple[Outcome, str]:

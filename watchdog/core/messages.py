@@ -6,10 +6,10 @@ Law: every message says what, where, why and what to type next.
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED, show_instant
 from watchdog.core.decide import Hold
-from watchdog.core.language import Rule, Target
 from watchdog.core.model import RuleState, Selector, TargetStatus, Trip, TrippedRule
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
+from watchdog.core.rules.language import Rule, Target
 
 
 def switched(target: Target, trip: Trip, status: TargetStatus, *, now: float) -> Alert:

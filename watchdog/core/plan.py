@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.language import Target
 from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
+from watchdog.core.rules.language import Target
 
 RECOVERY_SECONDS = 300.0
 

@@ -6,8 +6,8 @@ Law: the keys of a selector never change, and a value moves only between the dec
 ``{app: frontend-green, color: green}`` selects nothing. Therefore the whole map is computed here and replaced at once.
 """
 
-from watchdog.core.language import Service, Target
 from watchdog.core.model import Selector
+from watchdog.core.rules.language import Service, Target
 
 
 def selector_for(service: Service, current: Selector, color: str) -> dict[str, str]:

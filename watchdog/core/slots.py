@@ -5,7 +5,7 @@ Law: the slots of a target depend on its name and interval alone, so that a rest
 
 import hashlib
 
-from watchdog.core.language import Target
+from watchdog.core.rules.language import Target
 
 
 def offset(target: Target) -> int:

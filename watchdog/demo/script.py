@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from watchdog import daemon
 from watchdog.announce import Reporter, Silent
-from watchdog.core.rulefile import parse_rule_file
+from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
 from watchdog.demo.traffic import Clients, Traffic

@@ -21,8 +21,8 @@ from rich.text import Text
 
 from watchdog.announce import Silent
 from watchdog.core.alert import Alert
-from watchdog.core.language import Rule, Target
 from watchdog.core.model import Phase, RuleState
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
 from watchdog.demo.traffic import Traffic

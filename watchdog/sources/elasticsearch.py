@@ -6,9 +6,9 @@ Law: `measure` ends within the deadline, with a measurement; an answer from fewe
 import asyncio
 import time
 
-from watchdog.core.language import ElasticsearchQuery, Rule
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
+from watchdog.core.rules.language import ElasticsearchQuery, Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from watchdog.core.language import MinSamples, PrometheusQuery
 from watchdog.core.model import Measurement
+from watchdog.core.rules.language import MinSamples, PrometheusQuery
 from watchdog.sources.answer import Answer, AnswerError, believe, quote, refusal
 
 _FLOAT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|[+-]?Inf", re.ASCII)

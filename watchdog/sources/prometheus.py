@@ -6,9 +6,9 @@ Law: `measure` ends within the deadline, with a measurement; what hangs on one q
 import asyncio
 import time
 
-from watchdog.core.language import Rule
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
+from watchdog.core.rules.language import Rule
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.envelope import Query, Reading, to_measurement
 from watchdog.sources.workers import Job, Workers

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.core.language import ElasticsearchQuery
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
+from watchdog.core.rules.language import ElasticsearchQuery
 from watchdog.sources.answer import AnswerError, quote, refusal
 from watchdog.sources.failure import sentence
 

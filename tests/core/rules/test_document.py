@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.core.document import MAX_BYTES, MAX_NODES, read_document
-from watchdog.core.problem import Finding
+from watchdog.core.rules.document import MAX_BYTES, MAX_NODES, read_document
+from watchdog.core.rules.problem import Finding
 
 GENEROUS = 20.0
 """Seconds for the worst file of 1 MiB; it takes about one."""

@@ -9,7 +9,7 @@ import difflib
 
 from pydantic import BaseModel
 
-from watchdog.core.language import (
+from watchdog.core.rules.language import (
     ElasticsearchQuery,
     MinSamples,
     PrometheusQuery,
@@ -19,7 +19,7 @@ from watchdog.core.language import (
     Target,
     Threshold,
 )
-from watchdog.core.problem import KeyPath, quoted
+from watchdog.core.rules.problem import KeyPath, quoted
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "": Target,

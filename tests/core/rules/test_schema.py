@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from watchdog.core.keys import SECTIONS, keys_of
-from watchdog.core.schema import rule_file_schema, schema_text
+from watchdog.core.rules.keys import SECTIONS, keys_of
+from watchdog.core.rules.schema import rule_file_schema, schema_text
 
-RULES = Path(__file__).parents[2] / "rules"
-ANEW = 'python -c "from watchdog.core.schema import schema_text; print(schema_text(), end=str())" > rules/schema.json'
+RULES = Path(__file__).parents[3] / "rules"
+ANEW = (
+    'python -c "from watchdog.core.rules.schema import schema_text; print(schema_text(), end=str())" '
+    "> rules/schema.json"
+)
 
 
 def test_the_schema_in_the_folder_is_the_one_of_the_models() -> None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from watchdog.core.durations import parse_duration
 from watchdog.core.placeholders import check_placeholders, fill
-from watchdog.core.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.problem import Finding, KeyPath, quoted
 
 QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
 SHARE_PATTERN = r"^[0-9.]+%$"

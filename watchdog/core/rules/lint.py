@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from promql_parser import Expr
 
-from watchdog.core.language import ElasticsearchQuery, Rule
-from watchdog.core.lucene import LuceneError, check_lucene
 from watchdog.core.placeholders import names_in
-from watchdog.core.problem import Finding
-from watchdog.core.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
+from watchdog.core.rules.language import ElasticsearchQuery, Rule
+from watchdog.core.rules.lucene import LuceneError, check_lucene
+from watchdog.core.rules.problem import Finding
+from watchdog.core.rules.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _COLOR = "zqcolor"

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from watchdog.core.durations import show_duration
-from watchdog.core.language import Target
-from watchdog.core.values import DURATION_PATTERN, SHARE_PATTERN
+from watchdog.core.rules.language import Target
+from watchdog.core.rules.values import DURATION_PATTERN, SHARE_PATTERN
 
 _MAY_BE_NULL = "rollback_window"
 _COUNT = {"type": "number", "exclusiveMinimum": 0}

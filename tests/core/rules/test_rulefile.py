@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from watchdog.core.keys import EXAMPLES, SECTIONS, keys_of
-from watchdog.core.language import Mode, Rule, Target
-from watchdog.core.rulefile import MOST_PROBLEMS, OPTIONAL, clashes, parse_rule_file
+from watchdog.core.rules.keys import EXAMPLES, SECTIONS, keys_of
+from watchdog.core.rules.language import Mode, Rule, Target
+from watchdog.core.rules.rulefile import MOST_PROBLEMS, OPTIONAL, clashes, parse_rule_file
 
-SHIPPED = (Path(__file__).parents[2] / "rules" / "banking-app.yaml").read_text(encoding="utf-8")
+SHIPPED = (Path(__file__).parents[3] / "rules" / "banking-app.yaml").read_text(encoding="utf-8")
 HEAD = """\
 target: shop
 namespace: shop

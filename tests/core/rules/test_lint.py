@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.core.language import Rule
-from watchdog.core.lint import lint, lint_lucene, lint_promql
-from watchdog.core.rulefile import parse_rule_file
+from watchdog.core.rules.language import Rule
+from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
+from watchdog.core.rules.rulefile import parse_rule_file
 
 COMPARES = (
     "the expression compares by itself, so that healthy and no data would look the same; "
@@ -329,7 +329,7 @@ rules:
 
 
 def test_a_reader_of_the_shipped_file_finds_no_fault() -> None:
-    shipped = Path(__file__).parents[2] / "rules" / "banking-app.yaml"
+    shipped = Path(__file__).parents[3] / "rules" / "banking-app.yaml"
     target = parse_rule_file("f", shipped.read_text(encoding="utf-8")).target
     assert target is not None
     assert [finding for rule in target.rules for finding in lint(rule)] == []

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from watchdog.core.document import Document
-from watchdog.core.keys import EXAMPLES, section_of, unknown_key
-from watchdog.core.problem import Finding, KeyPath, quoted
-from watchdog.core.scalars import in_quotes
-from watchdog.core.values import FindingsError
+from watchdog.core.rules.document import Document
+from watchdog.core.rules.keys import EXAMPLES, section_of, unknown_key
+from watchdog.core.rules.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.scalars import in_quotes
+from watchdog.core.rules.values import FindingsError
 
 _FREE = frozenset({"labels", "annotations", "selector"})
 _NEEDED = {

@@ -2,9 +2,7 @@
 
 Law: a model that exists is well formed; nothing that is not declared here is accepted.
 
-The file format is described in ``docs/rule-files.md``. `watchdog.core.values` has the forms of single values,
-`watchdog.core.rulefile` turns text into these models and errors into lines and columns, `watchdog.core.lint` holds the
-rules about rules. The texts under the fields are what editors show: they go into the JSON Schema.
+The file format is described in ``docs/rule-files.md``. The texts under the fields are what editors show: they go into the JSON Schema.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from watchdog.core.placeholders import fill
-from watchdog.core.values import (
+from watchdog.core.rules.values import (
     AlertName,
     AnnotationText,
     Colors,

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from watchdog.core.places import Places, Spot
-from watchdog.core.problem import KeyPath, Problem, quoted
-from watchdog.core.scalars import in_quotes, kind_of, read_word
+from watchdog.core.rules.places import Places, Spot
+from watchdog.core.rules.problem import KeyPath, Problem, quoted
+from watchdog.core.rules.scalars import in_quotes, kind_of, read_word
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20

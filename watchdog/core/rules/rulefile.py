@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from watchdog.core.document import Document, read_document
-from watchdog.core.explain import empty, explain
-from watchdog.core.language import Rule, Target
-from watchdog.core.lint import lint, lint_lucene, lint_promql
-from watchdog.core.problem import Finding, KeyPath, Problem, quoted
-from watchdog.core.values import is_query
+from watchdog.core.rules.document import Document, read_document
+from watchdog.core.rules.explain import empty, explain
+from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
+from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
+from watchdog.core.rules.values import is_query
 
 MOST_PROBLEMS = 200
 OPTIONAL: tuple[KeyPath, ...] = (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from watchdog.core.problem import Finding, KeyPath, Problem
+from watchdog.core.rules.problem import Finding, KeyPath, Problem
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 

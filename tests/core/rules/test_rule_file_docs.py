@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from watchdog.core.durations import parse_duration
-from watchdog.core.keys import EXAMPLES, SECTIONS, keys_of
+from watchdog.core.rules.keys import EXAMPLES, SECTIONS, keys_of
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "rule-files.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "rule-files.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)
 
 
