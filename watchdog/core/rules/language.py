@@ -2,7 +2,8 @@
 
 Law: a model that exists is well formed; nothing that is not declared here is accepted.
 
-The file format is described in ``docs/rule-files.md``. The texts under the fields are what editors show: they go into the JSON Schema.
+The file format is described in ``docs/rule-files.md``. The texts under the fields are what editors show: they go into
+the JSON Schema.
 """
 
 from __future__ import annotations
