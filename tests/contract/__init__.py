@@ -1,0 +1,1 @@
+"""The simulator held to the real servers: the same requests, the same answers."""
