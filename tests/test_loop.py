@@ -13,14 +13,17 @@ import pytest
 from tests.core.making import NOW, RULE
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
+from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
-from watchdog.core.annotations import LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.journal import Ending
+from watchdog.core.journal_text import read_journal
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch
-from watchdog.sim.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE
+from watchdog.sim.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SERVICE
 from watchdog.sim.server import Answer, Hang, LoseReply, Refuse
 from watchdog.sim.world import SimulatedWorld
 
@@ -90,6 +93,7 @@ class Stage:
             target,
             cluster=self.cluster,
             sources={"prometheus": self.script, "elasticsearch": self.script},
+            journal=ConfigMapJournal(self.cluster, "banking-app", "banking-app"),
             reporter=self.ear,
             clock=lambda: self.now,
         )
@@ -144,6 +148,8 @@ async def stage() -> AsyncIterator[Stage]:
         SimulatedWorld(active="green", history=0, pod_ready_delay=0.01) as world,
         await Cluster.connect(world.kubeconfig, None) as cluster,
     ):
+        for deployment in ("backend-blue", "frontend-blue"):
+            world.annotate("deployments", deployment, KNOWN_GOOD, "true")
         yield Stage(world, cluster)
 
 
@@ -184,23 +190,122 @@ async def test_the_bad_color_is_not_asked_before_something_fires(stage: Stage) -
     assert {color for _, color in stage.script.asked} == {"green"}
 
 
-async def test_after_the_rollback_the_cooldown_holds(stage: Stage) -> None:
+async def test_F50_the_color_that_was_rolled_back_is_never_returned_to(stage: Stage) -> None:
     await recover(stage)
     stage.script.answers |= {"blue": BAD, "green": IDLE}
     await stage.tick(after=15)
-    assert stage.ear.told(Event.DECISION)[-1] == "cooldown"
+    assert stage.ear.told(Event.DECISION)[-1] == "not_known_good"
     assert stage.colors() == {"blue"}
     assert stage.ear.alerts[-1].kind is AlertKind.HELD
+    assert "green was itself rolled back" in stage.ear.alerts[-1].text
 
 
-async def test_a_rule_that_hangs_delays_no_other(stage: Stage) -> None:
+async def test_a_color_that_was_never_seen_active_is_not_rolled_back_to(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, None)
+    await stage.tick()
+    assert stage.ear.told(Event.DECISION) == ["not_known_good"]
+    assert stage.colors() == {"green"}
+    assert "kubectl -n banking-app annotate deployment backend-blue frontend-blue" in stage.ear.alerts[-1].text
+
+
+async def test_a_color_that_was_left_well_is_known_without_being_told(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, None)
+    stage.script.answers = {"green": WELL, "blue": WELL}
+    stage.world.switch("blue")
+    await stage.tick(after=15)
+    stage.world.switch("green")
+    await stage.tick(after=15)
+    stage.script.answers["green"] = BAD
+    stage.raise_watch()  # what was seen survives the process
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F47_a_good_color_at_zero_is_restored_before_the_switch(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+        stage.world.annotate("deployments", deployment, REPLICAS, "5")
+    await asyncio.sleep(0.05)
+    await stage.tick()
+    assert stage.colors() == {"green"}, "nothing is switched before it is ready"
+    assert stage.replicas("blue") == [5, 5]
+    await recover(stage)
+    assert (stage.colors(), stage.replicas("green")) == ({"blue"}, [0, 0])
+
+
+async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+    stage.world.cluster.pod_ready_delay = 3600
+    await stage.tick_until(stage.finished, ticks=130)
+    assert stage.colors() == {"green"}
+    assert stage.ear.told(Event.SELECTOR) == []
+    assert "did not get ready within 2m; nothing was switched" in stage.ear.alerts[-1].text
+    await stage.tick(after=15)
+    assert stage.ear.told(Event.DECISION)[-1] == "good_not_ready"
+
+
+async def test_F38_what_cannot_be_journaled_is_not_begun(stage: Stage) -> None:
+    await stage.world.kubernetes.fail(Answer(status=503, methods=frozenset({"POST"})))
+    for _ in range(5):
+        await stage.tick()
+    assert stage.colors() == {"green"}
+    await stage.world.kubernetes.heal()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F89_a_journal_that_is_deleted_half_way_is_written_anew(stage: Stage) -> None:
+    await stage.tick()
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F89_a_journal_that_is_deleted_before_a_restart_is_rebuilt_from_the_objects(stage: Stage) -> None:
+    await stage.tick()
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    stage.raise_watch()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    broken = {"data": {"schema": "1", "target": "banking-app", "stays": "["}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", broken, manager="somebody")
+    stage.script.answers["green"] = BAD
+    stage.raise_watch()
+    await stage.tick()
+    assert stage.colors() == {"green"}
+    assert stage.ear.told(Event.DECISION)[-1] == "unreadable"
+
+
+async def test_the_journal_tells_the_story(stage: Stage) -> None:
+    await recover(stage)
+    (found,) = stage.world.cluster.each(CONFIG_MAP, "banking-app")
+    journal = read_journal(found["data"], target="banking-app")
+    assert journal.trip is None
+    (ended,) = journal.finished
+    assert (ended.recovered, ended.trip.replicas) == (True, {"backend-green": 3, "frontend-green": 3})
+    assert ended.trip.selectors["frontend-service"] == {"app": "frontend", "color": "green"}
+    assert [(stay.color, stay.ending) for stay in journal.stays] == [
+        ("green", Ending.ROLLED_BACK),
+        ("blue", Ending.LASTS),
+    ]
+
+
+async def test_F02_F27_a_rule_that_hangs_delays_no_other(stage: Stage) -> None:
     stage.raise_watch(rules=[RULE, RULE | {"alert": "Hanging"}])
     stage.script.hanging = {"Hanging"}
     await stage.tick()
     assert stage.colors() == {"blue"}
 
 
-async def test_what_was_measured_of_a_release_that_is_gone_is_no_evidence(stage: Stage) -> None:
+async def test_F17_what_was_measured_of_a_release_that_is_gone_is_no_evidence(stage: Stage) -> None:
     """Somebody switches to blue while green is being asked; what green answers must not be held against blue."""
     stage.script.answers = {"green": BAD, "blue": WELL}
     stage.script.meanwhile = lambda _: stage.world.switch("blue")
@@ -221,7 +326,7 @@ async def test_two_rules_that_trip_in_one_slot_make_one_rollback(stage: Stage) -
     assert stage.switches() == ["backend-service", "frontend-service"]
 
 
-async def test_a_shared_cause_holds(stage: Stage) -> None:
+async def test_F49_a_shared_cause_holds(stage: Stage) -> None:
     stage.script.answers["blue"] = BAD
     await stage.tick()
     assert stage.ear.told(Event.DECISION) == ["other_color_breaches"]
@@ -234,7 +339,7 @@ async def test_what_is_missing_on_the_idle_color_is_no_breach_of_it(stage: Stage
     assert stage.colors() == {"blue"}
 
 
-async def test_paused_half_way_it_waits_and_goes_on(stage: Stage) -> None:
+async def test_F76_paused_half_way_it_waits_and_goes_on(stage: Stage) -> None:
     await stage.tick()
     stage.world.annotate("services", "frontend-service", PAUSED, "true")
     for _ in range(10):
@@ -246,14 +351,23 @@ async def test_paused_half_way_it_waits_and_goes_on(stage: Stage) -> None:
     assert_rolled_back_once(stage)
 
 
-async def test_a_switch_that_somebody_undoes_is_contested_and_left(stage: Stage) -> None:
+async def test_F61_a_switch_that_somebody_undoes_is_done_again_twice_and_then_left(stage: Stage) -> None:
     await stage.tick()
-    stage.world.switch("green", services=("frontend-service",), manager="argocd")
     for _ in range(10):
+        stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
         await stage.tick()
     assert stage.world.active_colors() == {"backend-service": "blue", "frontend-service": "green"}
+    assert stage.switches() == ["backend-service", *["frontend-service"] * 3]
     assert stage.replicas("green") == [3, 3]
     assert stage.ear.told(Event.DECISION)[-1] == "contested"
+    assert "argocd-controller undid it" in stage.ear.alerts[-1].text
+
+
+async def test_a_switch_that_is_undone_once_is_done_again(stage: Stage) -> None:
+    await stage.tick()
+    stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
+    await recover(stage)
+    assert_rolled_back_once(stage)
 
 
 async def test_a_recovery_that_does_not_come_ends_with_a_person(stage: Stage) -> None:
@@ -265,7 +379,7 @@ async def test_a_recovery_that_does_not_come_ends_with_a_person(stage: Stage) ->
 
 
 @pytest.mark.parametrize("steps", range(6))
-async def test_a_new_process_at_any_point_finishes_what_was_begun(stage: Stage, steps: int) -> None:
+async def test_F43_a_new_process_at_any_point_finishes_what_was_begun(stage: Stage, steps: int) -> None:
     for _ in range(steps):
         await stage.tick(after=3)
         stage.script.answers["blue"] = WELL
@@ -310,7 +424,7 @@ async def test_a_failing_api_server_delays_and_does_no_harm(stage: Stage, fault:
     assert len({each.trip for each in stage.ear.transitions if each.event is Event.SELECTOR}) == 1
 
 
-async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Stage) -> None:  # noqa: N802
+async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Stage) -> None:
     await stage.world.kubernetes.fail(Hang(methods=frozenset({"PATCH"})))
     await stage.tick()
     assert "no answer within 3 s" in stage.ear.transitions[-1].sentence
@@ -319,7 +433,7 @@ async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Sta
     assert_rolled_back_once(stage)
 
 
-async def test_F65_the_replicas_are_saved_before_they_are_gone(stage: Stage) -> None:  # noqa: N802
+async def test_F47_the_replicas_are_saved_before_they_are_gone(stage: Stage) -> None:
     await recover(stage)
     deployments = [each["metadata"] for each in stage.world.cluster.each(DEPLOYMENT, "banking-app")]
     saved = {each["name"]: each["annotations"].get(REPLICAS) for each in deployments}

@@ -15,7 +15,7 @@ from watchdog.core.decide import Decision, Hold
 from watchdog.core.evaluate import evidence, is_blind
 from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
-from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector
+from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 
@@ -114,29 +114,33 @@ class Announcer:
         told = evidence(rule, before if resolved else after)
         self._alert(messages.fires(self._target, rule, told, color=color, resolved=resolved, now=self._clock()))
 
-    async def decision(self, decision: Decision, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> None:
+    async def decision(
+        self, decision: Decision, status: TargetStatus, trip: Trip | None, rules: tuple[TrippedRule, ...]
+    ) -> None:
         """Tells a decision when it is another one than before; a serious hold also to people."""
         name = decision.reason.value if isinstance(decision, Hold) else "rollback"
         if name != self._decision:
-            trip = status.trip if isinstance(decision, Hold) else decision.trip
-            self.changed(Event.DECISION, moved=(self._decision, name), sentence=decision.sentence, trip=trip)
+            told = trip if isinstance(decision, Hold) else decision.trip
+            self.changed(Event.DECISION, moved=(self._decision, name), sentence=decision.sentence, trip=told)
             self._decision = name
         if isinstance(decision, Hold) and decision.serious:
-            alert = messages.held(self._target, decision, status, rules, now=self._clock())
+            alert = messages.held(self._target, decision, status, trip, rules, now=self._clock())
             self._alert(alert)
             await self._emit(held_event(decision, status, occasion=alert.key))
 
     def stage(self, trip: Trip, todo: Plan) -> None:
         """Tells that a rollback has come further; its end is told once it is written."""
-        if todo.stage.value != self._stage and todo.stage is not Stage.FINISHED:
+        if todo.stage.value != self._stage and todo.stage not in (Stage.FINISHED, Stage.GIVEN_UP):
             self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
             self._stage = todo.stage.value
 
     async def progress(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
         """Tells people what is seen to be done of a rollback, whoever did it."""
-        if todo.stage is Stage.SWITCHING and not any(service.color == trip.good for service in status.services):
+        if todo.stage is Stage.GIVEN_UP:
+            self._alert(messages.given_up(self._target, trip, todo, now=self._clock()))
+        if not any(service.color == trip.good for service in status.services):
             return
-        if todo.stage is not Stage.SWITCHING:
+        if todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
             self._alert(messages.switched(self._target, trip, status, now=self._clock()))
         for event in progress_events(trip, status, todo):
             await self._emit(event)
@@ -146,6 +150,9 @@ class Announcer:
     def step(self, step: Step) -> None:
         """Tells one write that was done."""
         match step:
+            case RestoreGood(deployment=deployment, replicas=replicas, trip=trip):
+                moved = (str(deployment.replicas), str(replicas))
+                self.changed(Event.REPLICAS, subject=deployment.name, moved=moved, trip=trip)
             case SwitchSelector(service=service, trip=trip):
                 moved = (service.color or "", trip.good)
                 self.changed(Event.SELECTOR, subject=service.name, moved=moved, trip=trip)

@@ -11,23 +11,28 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from watchdog.announce import Announcer, Reporter
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError
+from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import Myself, read_namespace, status_of
-from watchdog.core.decide import Hold, Situation, decide
+from watchdog.core.annotations import UnreadableRecordError
+from watchdog.core.contest import was_undone
+from watchdog.core.decide import Hold, Rollback, Situation, decide
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
-from watchdog.core.model import Measurement, Outcome, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.plan import Stage, is_verified, plan
+from watchdog.core.journal import Journal, adopt, close_trip, open_trip, remember, see, worth_keeping
+from watchdog.core.model import FinishedTrip, Measurement, Outcome, Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.plan import Plan, Stage, is_verified, plan, tripped_rules
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
 
 OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
+ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
 
 
 class Source(Protocol):
@@ -40,13 +45,14 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class _Memory:
-    """What one process remembers of a target. Losing it costs a repetition or a wait, never a rollback."""
+    """What one process remembers of a target. Losing it costs a repetition or a wait, never a rollback.
 
-    states: dict[str, RuleState] = field(default_factory=dict)
+    ``journal`` is None until it was read, and after somebody else wrote it; ``kept`` is what was written last.
+    """
+
+    journal: Journal | None = None
+    kept: Journal | None = None
     slot: float | None = None
-    active: str | None = None
-    release: str = ""
-    release_since: float = 0.0
     verified_since: float | None = None
     urgent: bool = False
 
@@ -60,6 +66,7 @@ class Watch:
         *,
         cluster: Cluster,
         sources: Mapping[str, Source],
+        journal: JournalStore,
         reporter: Reporter,
         dry_run: bool = False,
         myself: Myself | None = None,
@@ -69,12 +76,14 @@ class Watch:
         self._target = target
         self._cluster = cluster
         self._sources = sources
+        self._store = journal
         self._reporter = reporter
         self._dry_run = dry_run or target.mode is Mode.DRY_RUN
         self._myself = myself
         self._clock = clock
         self._announcer = Announcer(target, cluster=cluster, reporter=reporter, events=not self._dry_run, clock=clock)
         self._memory = _Memory()
+        self._unreadable = ""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Ticks each slot, and each second while something is urgent; stops between two ticks."""
@@ -96,14 +105,15 @@ class Watch:
         missed = missed_slots(self._target, self._memory.slot, slot)
         status = await self._observed()
         if status is not None:
-            if status.trip is not None or self._memory.urgent:
+            if self._journal.trip is not None or self._memory.urgent:
                 await self._act(status)
             if slot != self._memory.slot:
                 await self._evaluate_slot(status, slot)
+            await self._try_to_keep()
         seconds = time.monotonic() - started
         self._reporter.ticked(self._target, seconds=seconds, missed=missed, complete=status is not None)
 
-    # observe
+    # observe, and remember
 
     async def _observed(self) -> TargetStatus | None:
         try:
@@ -116,26 +126,57 @@ class Watch:
         snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
         now = self._clock()
         status = status_of(self._target, snapshot, now=now)
-        self._note_release(status, now)
+        try:
+            if self._memory.journal is None:
+                self._memory.kept = await self._store.load()
+                self._memory.journal = adopt(self._memory.kept, status)
+        except UnreadableRecordError as error:
+            self._memory.journal = Journal(target=self._target.target)
+            self._memory.kept = self._memory.journal
+            self._unreadable = str(error)
+        if self._unreadable:
+            return replace(status, unreadable=self._unreadable)
+        self._memory.journal = see(self._journal, status, firing=self._is_firing(), now=now)
         self._note_verified(status, now)
         return status
 
-    def _note_release(self, status: TargetStatus, now: float) -> None:
-        memory, active = self._memory, status.active
-        if active is None or status.release(active) == memory.release:
+    @property
+    def _journal(self) -> Journal:
+        return self._memory.journal or Journal(target=self._target.target)
+
+    def _is_firing(self) -> bool:
+        """True when a rule that rolls back fires on the release that was active until now."""
+        acting = {rule.alert for rule in self._target.rules if rule.action == "rollback"}
+        return any(state.phase is Phase.FIRING for alert, state in self._states().items() if alert in acting)
+
+    async def _keep(self) -> None:
+        """Writes the journal when it says something new. Raises ClusterError; after a conflict it is read anew."""
+        if self._unreadable:
             return
-        # A switch is dated by the API server; a new revision of the same color is new since now.
-        switches = [service.switched_at for service in status.services if service.switched_at is not None]
-        memory.release_since = max(switches, default=now) if active != memory.active else now
-        memory.active, memory.release = active, status.release(active)
+        worth = worth_keeping(self._journal)
+        if worth == self._memory.kept:
+            return
+        try:
+            await self._store.save(worth)
+        except ConflictError:
+            self._memory.journal = None
+            raise
+        self._memory.kept = worth
+
+    async def _try_to_keep(self) -> None:
+        """The same where nothing depends on it yet: what cannot be written now is written later."""
+        try:
+            await self._keep()
+        except (ClusterError, UnreadableRecordError) as error:
+            self._announcer.changed(Event.CLUSTER, moved=("", "journal not written"), sentence=str(error))
 
     def _note_verified(self, status: TargetStatus, now: float) -> None:
-        memory = self._memory
-        if status.trip is None or not is_verified(status.trip, status):
+        memory, trip = self._memory, self._journal.trip
+        if trip is None or not is_verified(trip, status):
             memory.verified_since = None
         elif memory.verified_since is None:
             memory.verified_since = now
-            self._announcer.changed(Event.VERIFIED, moved=("", status.trip.good), trip=status.trip)
+            self._announcer.changed(Event.VERIFIED, moved=("", trip.good), trip=trip)
 
     # measure and evaluate
 
@@ -143,17 +184,17 @@ class Watch:
         self._memory.slot = slot
         if status.active is not None and await self._rolls_back_in(slot, status.active):
             return
-        if status.trip is None:
+        if self._journal.trip is None:
             await self._act(None)
 
     async def _rolls_back_in(self, slot: float, color: str) -> bool:
         """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""
-        release = self._memory.release
+        release = self._release()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
             for arrived in asyncio.as_completed(tasks):
                 rule, measurement, seconds = await arrived
-                if release != self._memory.release:
+                if release != self._release():
                     break  # the traffic has moved: this is evidence about a release that is gone
                 state = self._evaluate(rule, measurement, color=color, slot=slot)
                 self._reporter.measured(self._target, rule, state, seconds=seconds)
@@ -170,23 +211,30 @@ class Watch:
         return rule, await self._measure(rule, color, slot), time.monotonic() - began
 
     async def _measure(self, rule: Rule, color: str, slot: float) -> Measurement:
-        if slot < self._memory.release_since + rule.initial_delay:
+        if slot < self._active_since() + rule.initial_delay:
             return Measurement(failure=Outcome.INSUFFICIENT, reason=f"within initial_delay of {color}")
         source = self._sources[rule.source]
         return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
 
     def _evaluate(self, rule: Rule, measurement: Measurement, *, color: str, slot: float) -> RuleState:
-        before = self._states().get(rule.alert) or fresh_state(rule, self._memory.release)
+        before = self._states().get(rule.alert) or fresh_state(rule, self._release())
         after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
-        self._memory.states[rule.alert] = after
+        self._memory.journal = remember(self._journal, after)
         self._announcer.rule(rule, before, after, color=color)
         return after
 
     def _states(self) -> dict[str, RuleState]:
         """What is known of the rules about the release that is active now; what was seen of another is no evidence."""
-        memory = self._memory
-        known = {rule.alert: fresh_state(rule, memory.release).key for rule in self._target.rules}
-        return {alert: state for alert, state in memory.states.items() if state.key == known[alert]}
+        release, states = self._release(), self._journal.states
+        known = {rule.alert: fresh_state(rule, release).key for rule in self._target.rules}
+        return {alert: state for alert, state in states.items() if state.key == known.get(alert)}
+
+    def _release(self) -> str:
+        """The release that is active now, as far as it was seen."""
+        return self._journal.stays[-1].release if self._journal.stays else ""
+
+    def _active_since(self) -> float:
+        return self._journal.stays[-1].since if self._journal.stays else 0.0
 
     # decide and apply
 
@@ -210,22 +258,24 @@ class Watch:
         return False
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
-        rules = self._tripped(status)
+        rules, trip = self._tripped(status), self._journal.trip
         situation = Situation(
             target=self._target,
             status=status,
+            journal=self._journal,
             tripped=rules,
             other_breaches=await self._breaches_elsewhere(status, rules),
             now=self._clock(),
             dry_run=self._dry_run,
         )
         decision = decide(situation)
+        self._memory.urgent = isinstance(decision, Rollback) or trip is not None
+        await self._announcer.decision(decision, status, trip, rules)
         if isinstance(decision, Hold):
-            self._memory.urgent = status.trip is not None
-            await self._announcer.decision(decision, status, rules)
             return False
-        self._memory.urgent = True
-        await self._announcer.decision(decision, status, rules)
+        if trip is None:
+            self._memory.journal = open_trip(self._journal, decision.trip)
+        await self._keep()  # what cannot be journaled is not begun
         await self._carry_on(decision.trip, status)
         return True
 
@@ -236,7 +286,7 @@ class Watch:
 
     async def _breaches_elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
-        if status.trip is not None or status.active is None:
+        if self._journal.trip is not None or status.active is None:
             return ()
         color, slot = self._target.other(status.active), self._memory.slot or 0.0
         asked = [rule for rule in self._target.rules if rule.alert in {each.alert for each in rules}]
@@ -254,17 +304,29 @@ class Watch:
 
     async def _carry_on(self, trip: Trip, status: TargetStatus) -> None:
         """Takes the next steps of a rollback. People are told after a switch, and before the trip is closed."""
-        memory, now = self._memory, self._clock()
-        well = status.active == trip.good and all_well((rule.alert for rule in trip.rules), self._states())
-        todo = plan(self._target, trip, status, verified_since=memory.verified_since, well=well, now=now)
+        now = self._clock()
+        well = status.active == trip.good and all_well(tripped_rules(self._target, trip), self._states())
+        since = self._memory.verified_since
+        todo = plan(self._target, trip, status, verified_since=since, well=well, now=now)
         self._announcer.stage(trip, todo)
-        if todo.stage is Stage.FINISHED:
+        if todo.stage in ENDS:
             await self._announcer.progress(trip, status, todo)
+        elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
+            self._memory.journal = replace(self._journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+            await self._keep()
         for step in todo.steps:
             await apply(self._cluster, self._target.namespace, step, now=now)
             self._announcer.step(step)
-        if todo.stage is Stage.FINISHED:
-            memory.urgent = False
-            self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)
+        if todo.stage in ENDS:
+            await self._close(trip, todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo)
+
+    async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
+        ended = FinishedTrip(
+            trip=trip, finished_at=now, recovered=todo.recovered, switched=todo.stage is Stage.FINISHED
+        )
+        self._memory.journal = close_trip(self._journal, ended)
+        await self._keep()
+        self._memory.urgent = False
+        self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)

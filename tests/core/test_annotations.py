@@ -16,11 +16,11 @@ from watchdog.core.annotations import (
     UnreadableRecordError,
     read_finished,
     read_trip,
-    show_instant,
     why_paused,
     write_finished,
     write_trip,
 )
+from watchdog.core.instant import show_instant
 from watchdog.core.model import FinishedTrip
 
 
@@ -59,7 +59,7 @@ def test_the_sentence_names_place_end_and_reason() -> None:
 
 
 @given(st.integers(0, len("paused") - 1), st.sampled_from(["drop", "double", "swap"]))
-def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> None:  # noqa: N802 - the row's id
+def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> None:
     word = "paused"
     edits = {
         "drop": word[:position] + word[position + 1 :],

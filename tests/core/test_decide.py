@@ -9,14 +9,25 @@ import pytest
 from tests.core.making import NOW, TRIPPED, rule, status, target, trip
 from watchdog.core.annotations import IRREVERSIBLE, TRIP
 from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, Decision, Hold, Reason, Rollback, Situation, decide
+from watchdog.core.journal import Ending, Journal, Stay, adopt
 from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
 from watchdog.core.rules.language import Target
 
 
 def deciding(within: Target, seen: TargetStatus, **fields: Any) -> Decision:
     """A decision about a target of which one rule fires on fresh evidence."""
+    journal = fields.pop("journal", None) or known(within, seen)
     defaults: dict[str, Any] = {"tripped": (TRIPPED,), "other_breaches": (), "now": NOW, "dry_run": False}
-    return decide(Situation(target=within, status=seen, **defaults | fields))
+    return decide(Situation(target=within, status=seen, journal=journal, **defaults | fields))
+
+
+def known(within: Target, seen: TargetStatus) -> Journal:
+    """A journal that has seen blue, and then green, both well; with what the objects testify."""
+    stays = tuple(
+        Stay(color=color, release=seen.release(color), since=NOW - age, ending=ending)
+        for color, age, ending in (("blue", 7200, Ending.LEFT_WELL), ("green", 600, Ending.LASTS))
+    )
+    return adopt(Journal(target=within.target, stays=stays), seen)
 
 
 def reason(decision: Decision) -> Reason | None:
@@ -53,15 +64,15 @@ HOLDS: list[Any] = [
         id="a selector names neither color",
     ),
     pytest.param(
-        lambda t: (status(t), {"other_breaches": ("ErrorRatio",)}), Reason.OTHER_COLOR_BREACHES, id="a shared cause"
+        lambda t: (status(t), {"other_breaches": ("ErrorRatio",)}), Reason.OTHER_COLOR_BREACHES, id="F49 a shared cause"
     ),
-    pytest.param(lambda t: (status(t, last_trip=last_trip(seconds_ago=1799)), {}), Reason.COOLDOWN, id="cooldown"),
-    pytest.param(lambda t: (status(t, ready={"blue": 0}), {}), Reason.GOOD_NOT_READY, id="good has no ready pods"),
+    pytest.param(lambda t: (status(t, last_trip=last_trip(seconds_ago=1799)), {}), Reason.COOLDOWN, id="F50 cooldown"),
+    pytest.param(lambda t: (status(t, ready={"blue": 0}), {}), Reason.GOOD_NOT_READY, id="F46 good has no ready pods"),
     pytest.param(
-        lambda t: (status(t, ready={"blue": 2}), {}), Reason.GOOD_NOT_READY, id="good is smaller than 80 % of bad"
+        lambda t: (status(t, ready={"blue": 2}), {}), Reason.GOOD_NOT_READY, id="F48 good is smaller than 80 % of bad"
     ),
     pytest.param(
-        lambda t: (status(t, service_fields={"foreign": 1}), {}), Reason.GOOD_NOT_READY, id="pods of somebody else"
+        lambda t: (status(t, service_fields={"foreign": 1}), {}), Reason.GOOD_NOT_READY, id="F54 pods of somebody else"
     ),
 ]
 
@@ -87,9 +98,11 @@ def test_mode_dry_run_holds() -> None:
         pytest.param(lambda t: status(t, last_trip=last_trip(seconds_ago=1800)), None, id="cooldown has just passed"),
         pytest.param(lambda t: status(t, ready={"blue": 3, "green": 3}), None, id="as many ready as the bad color"),
         pytest.param(lambda t: status(t, ready={"blue": 1, "green": 0}), None, id="a dead bad color never holds back"),
-        pytest.param(lambda t: status(t, ready={"blue": 8, "green": 10}), None, id="exactly 80 %"),
+        pytest.param(lambda t: status(t, ready={"blue": 8, "green": 10}), None, id="F48 exactly 80 %"),
         pytest.param(
-            lambda t: status(t, ready={"blue": 7, "green": 10}), Reason.GOOD_NOT_READY, id="a pod short of 80 %"
+            lambda t: status(t, ready={"blue": 7, "green": 10}, deployment_fields={"blue": {"replicas": 10}}),
+            Reason.GOOD_NOT_READY,
+            id="F48 a pod short of 80 %",
         ),
     ],
 )
@@ -138,14 +151,21 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "dry_run",
         "irreversible",
         "outside_window",
+        "not_known_good",
         "other_color_breaches",
         "cooldown",
         "good_not_ready",
     ]
-    assert [guard.__name__ for guard in OPEN_TRIP] == ["unreadable", "paused", "dry_run", "contested", "good_not_ready"]
+    assert [guard.__name__ for guard in OPEN_TRIP] == [
+        "unreadable",
+        "paused",
+        "dry_run",
+        "contested",
+        "good_is_hopeless",
+    ]
 
 
-def test_selectors_that_would_lose_pods_say_which_key_is_missing() -> None:
+def test_F53_selectors_that_would_lose_pods_say_which_key_is_missing() -> None:
     """The bug that this tool exists to prevent: {app: frontend-blue, color: green} selects nothing."""
     within = target()
     seen = status(within)
@@ -168,7 +188,7 @@ OPEN = {TRIP: "{}"}
     ("fields", "expected"),
     [
         pytest.param({}, None, id="goes on with nothing firing"),
-        pytest.param({"paused": "paused"}, Reason.PAUSED, id="paused half-way"),
+        pytest.param({"paused": "paused"}, Reason.PAUSED, id="F76 paused half-way"),
         pytest.param({"unreadable": "broken"}, Reason.UNREADABLE, id="a record cannot be read"),
         pytest.param({"last_trip": last_trip(seconds_ago=1)}, None, id="cooldown does not stop what was begun"),
         pytest.param({"ready": {"blue": 0}}, Reason.GOOD_NOT_READY, id="good died before the second switch"),
@@ -185,13 +205,66 @@ def test_an_open_trip(fields: dict[str, Any], expected: Reason | None) -> None:
         assert decision.trip == trip()
 
 
-def test_a_switch_undone_by_somebody_else_is_contested() -> None:
+def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
     within = target()
-    seen = status(within, ("green", "green"), trip=trip(), service_fields={"annotations": OPEN})
+    seen = status(within, ("green", "green"), trip=trip(reapplied=2), service_fields={"annotations": OPEN})
     decision = deciding(within, seen, tripped=())
     assert reason(decision) is Reason.CONTESTED
     assert isinstance(decision, Hold)
     assert f"annotate service backend {TRIP}-" in decision.sentence
+
+
+@pytest.mark.parametrize("reapplied", [0, 1])
+def test_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int) -> None:
+    within = target()
+    seen = status(within, trip=trip(reapplied=reapplied), service_fields={"annotations": OPEN})
+    assert reason(deciding(within, seen, tripped=())) is None
+
+
+@pytest.mark.parametrize(
+    ("manager", "cure"),
+    [("argocd-controller", "RespectIgnoreDifferences=true"), ("kustomize-controller", "reconcile=disabled")],
+)
+def test_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> None:
+    within = target()
+    fields = {"annotations": OPEN, "selector_manager": manager}
+    decision = deciding(within, status(within, trip=trip(reapplied=2), service_fields=fields), tripped=())
+    assert isinstance(decision, Hold)
+    assert f"{manager} undid it" in decision.sentence
+    assert cure in decision.sentence
+
+
+STAYS = {
+    "never seen": ((), "has never been seen active"),
+    "left firing": ((("blue", Ending.LEFT_FIRING),), "was firing on blue when it was left"),
+    "rolled back itself": ((("blue", Ending.ROLLED_BACK),), "was itself rolled back"),
+    "left well": ((("blue", Ending.LEFT_WELL),), ""),
+    "left firing, and well the next time": ((("blue", Ending.LEFT_FIRING), ("blue", Ending.LEFT_WELL)), ""),
+}
+
+
+@pytest.mark.parametrize("case", STAYS)
+def test_known_good(case: str) -> None:
+    within = target()
+    seen = status(within)
+    stays, why = STAYS[case]
+    journal = Journal(
+        target=within.target,
+        stays=tuple(Stay(color=color, release=seen.release(color), since=0, ending=ending) for color, ending in stays),
+    )
+    decision = deciding(within, seen, journal=journal)
+    assert reason(decision) is (Reason.NOT_KNOWN_GOOD if why else None)
+    assert why in decision.sentence
+
+
+def test_a_new_image_on_the_idle_color_makes_it_untested() -> None:
+    within = target()
+    journal = known(within, status(within))
+    pushed = status(within, deployment_fields={"blue": {"revision": "2"}})
+    decision = deciding(within, pushed, journal=journal)
+    assert reason(decision) is Reason.NOT_KNOWN_GOOD
+    assert "it is untested" in decision.sentence
+    assert "annotate deployment backend-blue frontend-blue canary-watchdog/known-good=true" in decision.sentence
 
 
 def test_an_open_trip_goes_on_when_good_shrinks_after_the_switch() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.making import rule, target
-from watchdog.core.evaluate import breaches_now, evaluate, fresh_state, is_blind, judge, tripped
+from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, is_blind, judge, tripped
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState
 from watchdog.core.rules.language import Rule
 
@@ -43,9 +43,9 @@ def phases(given_rule: Rule, slots: str, *, interval: float = INTERVAL) -> str:
         pytest.param({"threshold": {"min": 5}}, Measurement(value=4.9), Outcome.BREACH, id="below min"),
         pytest.param({"threshold": {"min": 5}}, Measurement(value=5), Outcome.OK, id="min itself is healthy"),
         pytest.param({"threshold": {"min": 1, "max": 2}}, Measurement(value=3), Outcome.BREACH, id="outside a range"),
-        pytest.param({}, Measurement(value=math.nan), Outcome.NODATA, id="NaN is no data"),
-        pytest.param({}, Measurement(value=math.inf), Outcome.INSUFFICIENT, id="+Inf is insufficient, not above"),
-        pytest.param({}, Measurement(value=-math.inf), Outcome.INSUFFICIENT, id="-Inf is insufficient"),
+        pytest.param({}, Measurement(value=math.nan), Outcome.NODATA, id="F05 NaN is no data"),
+        pytest.param({}, Measurement(value=math.inf), Outcome.INSUFFICIENT, id="F06 +Inf is insufficient, not above"),
+        pytest.param({}, Measurement(value=-math.inf), Outcome.INSUFFICIENT, id="F06 -Inf is insufficient"),
         pytest.param({}, Measurement(), Outcome.NODATA, id="no value is no data"),
         pytest.param({}, NODATA, Outcome.NODATA, id="the source has nothing"),
         pytest.param({}, ERROR, Outcome.ERROR, id="the source failed"),
@@ -155,7 +155,7 @@ def test_blind_is_told_once_the_timeout_has_passed() -> None:
     assert [is_blind(watched, state) for state in play(watched, "oneno")] == [False, False, False, True, False]
 
 
-def test_the_state_belongs_to_one_rule_text_and_one_release() -> None:
+def test_F17_F71_the_state_belongs_to_one_rule_text_and_one_release() -> None:
     keys = {
         fresh_state(rule(), "green:1").key,
         fresh_state(rule(), "green:2").key,
@@ -190,6 +190,31 @@ def test_a_rule_that_only_alerts_never_trips() -> None:
     assert tripped(watched, {"ErrorRatio": last}, 0.0) == ()
 
 
+def test_F79_what_nobody_has_looked_at_for_long_is_forgotten() -> None:
+    watched = rule(**{"for": "1m", "no_data_timeout": "2m"})
+    fired = play(watched, "bbbbb")[-1]
+    assert fired.phase is Phase.FIRING
+    soon = evaluate(watched, fired, BREACH, slot=fired.slot + 120, interval=INTERVAL)  # type: ignore[operator]
+    late = evaluate(watched, fired, BREACH, slot=fired.slot + 135, interval=INTERVAL)  # type: ignore[operator]
+    assert (soon.phase, late.phase) == (Phase.FIRING, Phase.PENDING)
+
+
+@pytest.mark.parametrize(
+    ("slots", "well"),
+    [
+        pytest.param("ooo", True, id="healthy for its own for"),
+        pytest.param("oo", False, id="a slot short of it"),
+        pytest.param("oobooo", True, id="a breach starts it anew"),
+        pytest.param("ooboo", False, id="and a slot short of it again"),
+        pytest.param("oono", False, id="no data is no health"),
+    ],
+)
+def test_recovery_is_being_well_for_as_long_as_it_takes_to_fire(slots: str, *, well: bool) -> None:
+    watched = rule(**{"for": "30s"})
+    assert all_well([watched], {"ErrorRatio": play(watched, slots)[-1]}) is well
+    assert all_well([watched], {}) is False
+
+
 RULES = st.builds(
     rule,
     **{
@@ -222,5 +247,5 @@ def test_a_firing_rule_had_its_breaches_and_its_time(watched: Rule, slots: str) 
 
 
 @given(RULES, st.text("oine_", min_size=1, max_size=40))
-def test_without_a_breach_nothing_is_ever_but_inactive(watched: Rule, slots: str) -> None:
+def test_F27_without_a_breach_nothing_is_ever_but_inactive(watched: Rule, slots: str) -> None:
     assert set(phases(watched, slots)) == {"i"}

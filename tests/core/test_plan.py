@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.core.making import NOW, deployment, service, status, target, trip
 from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.decide import Hold, Situation, decide
+from watchdog.core.journal import Journal
 from watchdog.core.model import TargetStatus
-from watchdog.core.plan import CloseTrip, Plan, ScaleDown, Stage, Step, SwitchSelector, is_verified, plan
+from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ScaleDown, Stage, Step, SwitchSelector, is_verified, plan
 from watchdog.core.rules.language import Target
 
 OPEN = {TRIP: "{}"}
@@ -22,17 +23,20 @@ def planning(within: Target, seen: TargetStatus, **fields: Any) -> Plan:
 
 
 def names(found: Plan) -> list[str]:
-    return [step.deployment.name if isinstance(step, ScaleDown) else f"{step.service.name}" for step in found.steps]
+    return [
+        step.service.name if isinstance(step, SwitchSelector | CloseTrip) else step.deployment.name
+        for step in found.steps
+    ]
 
 
-def test_every_service_is_switched_in_the_order_of_the_file() -> None:
+def test_F57_every_service_is_switched_in_the_order_of_the_file() -> None:
     found = planning(target(), status(target()), verified_since=None)
     assert found.stage is Stage.SWITCHING
     assert names(found) == ["backend", "frontend"]
     assert all(isinstance(step, SwitchSelector) for step in found.steps)
 
 
-def test_the_whole_selector_is_replaced_and_keeps_its_keys() -> None:
+def test_F53_F54_the_whole_selector_is_replaced_and_keeps_its_keys() -> None:
     found = planning(target(), status(target()))
     step = found.steps[0]
     assert isinstance(step, SwitchSelector)
@@ -40,7 +44,7 @@ def test_the_whole_selector_is_replaced_and_keeps_its_keys() -> None:
     assert step.to_selector == {"app": "backend", "color": "blue"}
 
 
-def test_what_is_switched_already_is_left_alone() -> None:
+def test_F52_what_is_switched_already_is_left_alone() -> None:
     assert names(planning(target(), status(target(), ("blue", "green")))) == ["frontend"]
 
 
@@ -48,8 +52,8 @@ def test_what_is_switched_already_is_left_alone() -> None:
     ("seen", "fields", "stage"),
     [
         pytest.param({}, {"verified_since": None}, Stage.VERIFYING, id="switched, not verified"),
-        pytest.param({}, {"verified_since": NOW - 29.9}, Stage.DRAINING, id="a moment short of scale_down_delay"),
-        pytest.param({}, {"verified_since": NOW - 30}, Stage.SCALING_DOWN, id="scale_down_delay has passed"),
+        pytest.param({}, {"verified_since": NOW - 29.9}, Stage.DRAINING, id="F65 a moment short of scale_down_delay"),
+        pytest.param({}, {"verified_since": NOW - 30}, Stage.SCALING_DOWN, id="F65 scale_down_delay has passed"),
         pytest.param(
             {"deployment_fields": {"green": {"replicas": 0}}}, {"well": False}, Stage.RECOVERING, id="not yet well"
         ),
@@ -76,7 +80,7 @@ def test_stages(seen: dict[str, Any], fields: dict[str, Any], stage: Stage) -> N
         assert found.steps == ()
 
 
-def test_a_deployment_that_serves_another_service_keeps_running() -> None:
+def test_F66_a_deployment_that_serves_another_service_keeps_running() -> None:
     within = target()
     seen = status(within, ("blue", "blue"), trip=trip(), borrowers={"backend-green": ("reports",)})
     found = planning(within, seen)
@@ -88,6 +92,41 @@ def test_a_deployment_that_two_services_share_is_scaled_once() -> None:
     within = target(services=shared)
     found = planning(within, status(within, ("blue", "blue"), trip=trip()))
     assert names(found) == ["app-green"]
+
+
+SMALL = {"ready": {"blue": 1, "green": 10}}
+
+
+@pytest.mark.parametrize(
+    ("colors", "fields", "age", "stage", "steps"),
+    [
+        pytest.param(("green",) * 2, {}, 0, Stage.RESTORING, ["backend-blue 8", "frontend-blue 8"], id="F48 too small"),
+        pytest.param(
+            ("green",) * 2,
+            {"blue": {"replicas": 0, "annotations": {REPLICAS: "12"}}},
+            0,
+            Stage.RESTORING,
+            ["backend-blue 12", "frontend-blue 12"],
+            id="F47 at zero, with what it had before",
+        ),
+        pytest.param(
+            ("green",) * 2, {"blue": {"replicas": 8}}, 120, Stage.RESTORING, [], id="its pods are on their way"
+        ),
+        pytest.param(("green",) * 2, {"blue": {"replicas": 8}}, 121, Stage.GIVEN_UP, [], id="F67 they do not come"),
+        pytest.param(
+            ("blue", "green"), {"blue": {"replicas": 8}}, 121, Stage.RESTORING, [], id="half a switch is not given up"
+        ),
+    ],
+)
+def test_a_good_color_that_is_too_small_is_restored_first(
+    colors: tuple[str, ...], fields: dict[str, Any], age: float, stage: Stage, steps: list[str]
+) -> None:
+    within = target()
+    seen = status(within, colors, deployment_fields=fields, **SMALL)
+    found = planning(within, seen, verified_since=None, now=NOW + age)
+    assert found.stage is stage
+    assert [f"{step.deployment.name} {step.replicas}" for step in found.steps if isinstance(step, RestoreGood)] == steps
+    assert len(found.steps) == len(steps)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +187,10 @@ class Cluster:
         assert not self.paused
         self.writes.append(step)
         match step:
+            case RestoreGood(deployment=restored, replicas=replicas):
+                assert restored.name.endswith("blue"), "only the good color is scaled up"
+                assert replicas > self.replicas["blue"]
+                self.replicas["blue"] = replicas
             case SwitchSelector(service=switched, to_selector=selector):
                 assert selector.keys() == switched.selector.keys()
                 assert selector["color"] in self.within.colors
@@ -173,6 +216,7 @@ def tick(cluster: Cluster, *, now: float, stop_after: int, tripped: bool, verifi
         Situation(
             target=cluster.within,
             status=seen,
+            journal=Journal(target="banking-app", trip=seen.trip, vouched={"blue": seen.release("blue")}),
             tripped=trip().rules if tripped else (),
             other_breaches=(),
             now=now,
@@ -193,7 +237,7 @@ INTERRUPTIONS = st.lists(
 
 
 @given(INTERRUPTIONS)
-def test_stopped_after_any_step_the_next_ticks_still_finish(interruptions: list[tuple[int, str]]) -> None:
+def test_F43_stopped_after_any_step_the_next_ticks_still_finish(interruptions: list[tuple[int, str]]) -> None:
     cluster, now = Cluster(target()), NOW
     for stop_after, trouble in interruptions:
         cluster.paused = {"pause": True, "resume": False}.get(trouble, cluster.paused)

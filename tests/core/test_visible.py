@@ -28,7 +28,7 @@ def test_what_steers_is_shown(text: str, shown: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_nothing_that_steers_is_left(text: str) -> None:
+def test_F93_nothing_that_steers_is_left(text: str) -> None:
     shown = visible(text)
     assert {unicodedata.category(char) for char in shown}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
     assert visible(shown) == shown
@@ -48,5 +48,5 @@ def test_clip(text: str, limit: int, clipped: str) -> None:
 
 
 @given(ANY_TEXT, st.integers(min_value=4, max_value=50))
-def test_clipped_text_fits(text: str, limit: int) -> None:
+def test_F93_clipped_text_fits(text: str, limit: int) -> None:
     assert len(clip(text, limit).encode("utf-8", "surrogatepass")) <= limit

@@ -28,6 +28,7 @@ from tests.stack.wait import wait_until
 APPS = ("backend", "frontend")
 COLORS = ("blue", "green")
 READY = "watchdog.test/ready"
+KNOWN_GOOD = "canary-watchdog/known-good"
 REPOSITORY = Path(__file__).parents[2]
 
 SeenBy = Literal["both", "prometheus", "logs"]
@@ -36,10 +37,14 @@ Readiness = Literal["true", "false", "pending"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the application looks like at its start. ``rate`` is requests a second to each Service."""
+    """What the application looks like at its start.
+
+    ``rate`` is requests a second to each Service; a person vouches for the Deployments of the color ``known_good``.
+    """
 
     style: Style = MIXED
     active: str = "blue"
+    known_good: str = ""
     replicas: int = 3
     rate: float = 40.0
     ready: Mapping[str, Readiness] = field(default_factory=dict)  # by color, in the pod template: bad from birth
@@ -236,8 +241,9 @@ class BankingApp:
             "metadata": {"labels": labels, "annotations": {READY: self.plan.ready.get(color, "true")}},
             "spec": {"containers": [{"name": "bank", "image": f"registry.invalid/bank-{app}:{color}"}]},
         }
+        vouched = {KNOWN_GOOD: "true"} if color == self.plan.known_good else {}
         return {
-            "metadata": {"name": f"{app}-{color}", "labels": labels},
+            "metadata": {"name": f"{app}-{color}", "labels": labels, "annotations": vouched},
             "spec": {"replicas": self.plan.replicas, "selector": {"matchLabels": labels}, "template": template},
         }
 

@@ -16,7 +16,7 @@ from tests.stories.hooks import Hooks
 from tests.stories.rights import grant
 from tests.stories.rules import Pace, rule_file
 
-GREEN = Plan(active="green", replicas=1)
+GREEN = Plan(active="green", known_good="blue", replicas=1)
 PAUSED = "canary-watchdog/paused"
 
 
@@ -57,7 +57,9 @@ def test_dry_run_sends_no_mutating_verb(banking: BankingFactory, watchdog: Watch
     assert app.is_active("green")
 
 
-def test_a_good_color_without_ready_pods_is_not_switched_to(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
+def test_F46_a_good_color_without_ready_pods_is_not_switched_to(
+    banking: BankingFactory, watchdog: WatchdogFactory
+) -> None:
     app = banking(GREEN)
     app.set_ready("blue", "false")
     dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
@@ -69,7 +71,7 @@ def test_a_good_color_without_ready_pods_is_not_switched_to(banking: BankingFact
     wait_until(lambda: app.is_active("blue"), "the good color is ready, and gets the traffic")
 
 
-def test_both_colors_bad_is_a_shared_cause(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
+def test_F49_both_colors_bad_is_a_shared_cause(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
     app = banking(GREEN)
     dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
     app.go_bad("blue")
@@ -88,7 +90,7 @@ def test_both_colors_bad_is_a_shared_cause(banking: BankingFactory, watchdog: Wa
         pytest.param(lambda app: app.prometheus.suspend(), id="stopped by SIGSTOP"),
     ],
 )
-def test_F01_F02_an_outage_of_prometheus_in_a_breach_rolls_nothing_back(  # noqa: N802
+def test_F01_F02_an_outage_of_prometheus_in_a_breach_rolls_nothing_back(
     banking: BankingFactory,
     watchdog: WatchdogFactory,
     own_prometheus: PrometheusServer,
@@ -107,7 +109,7 @@ def test_F01_F02_an_outage_of_prometheus_in_a_breach_rolls_nothing_back(  # noqa
     assert dog.writes() == []
 
 
-def test_a_hanging_prometheus_does_not_delay_the_logs(
+def test_F02_F27_a_hanging_prometheus_does_not_delay_the_logs(
     banking: BankingFactory, watchdog: WatchdogFactory, own_prometheus: PrometheusServer
 ) -> None:
     app = banking(GREEN, prometheus=own_prometheus)

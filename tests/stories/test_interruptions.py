@@ -14,11 +14,12 @@ from tests.stories.hooks import Hooks
 from tests.stories.rights import grant
 from tests.stories.rules import rule_file
 
-GREEN = Plan(active="green", replicas=1)
+GREEN = Plan(active="green", known_good="blue", replicas=1)
 READS = [
     {"apiGroups": ["", "apps", "discovery.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
     {"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["patch"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]},
 ]
 
 
@@ -26,7 +27,7 @@ def _may_patch(*services: str) -> dict[str, Any]:
     return {"apiGroups": [""], "resources": ["services"], "resourceNames": list(services), "verbs": ["patch"]}
 
 
-def test_F43_killed_after_the_first_switch_it_is_finished_once(  # noqa: N802
+def test_F43_killed_after_the_first_switch_it_is_finished_once(
     banking: BankingFactory, watchdog: WatchdogFactory, hooks: Hooks
 ) -> None:
     """The second Service cannot be switched at first, so that the cut lies between the two switches for certain."""
@@ -62,7 +63,7 @@ def test_F43_killed_after_the_first_switch_it_is_finished_once(  # noqa: N802
     assert len({alert["trip"] for alert in hooks.alerts() if alert["trip"]}) == 1, "one trip"
 
 
-def test_F28_another_writer_is_never_overwritten(banking: BankingFactory, watchdog: WatchdogFactory) -> None:  # noqa: N802
+def test_F28_another_writer_is_never_overwritten(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
     app = banking(GREEN)
     dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
     with _another_writer(app) as labels:

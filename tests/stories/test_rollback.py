@@ -58,10 +58,10 @@ def test_a_bad_release_is_rolled_back(
         pytest.param(BY_SHARED_APP_AND_COLOR, id="app: frontend, color: green"),
     ],
 )
-def test_every_style_of_selector_keeps_its_pods(
+def test_F53_every_style_of_selector_keeps_its_pods(
     banking: BankingFactory, watchdog: WatchdogFactory, style: Style
 ) -> None:
-    app = banking(Plan(style=style, active="green", replicas=1))
+    app = banking(Plan(style=style, active="green", known_good="blue", replicas=1))
     dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
     dog.wait_for_evidence("ok")
     app.go_bad("green", seen_by="prometheus")

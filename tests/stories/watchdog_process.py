@@ -108,9 +108,10 @@ class Watchdog:
         return [rule["alert"] for rule in yaml.safe_load(self.rules)["rules"]]
 
     def writes(self) -> list[Line]:
-        """The audit log's rows of what the watchdog wrote, or tried to, in the namespace."""
+        """The audit log's rows of what the watchdog wrote in the namespace, or tried to, but for its own journal."""
         rows = self.app.plane.audit(self.app.namespace, verbs=["create", "update", "patch", "delete"])
-        return [row for row in rows if "fieldManager=canary-watchdog" in row["requestURI"]]
+        ours = [row for row in rows if "fieldManager=canary-watchdog" in row["requestURI"]]
+        return [row for row in ours if row["objectRef"]["resource"] != "configmaps"]
 
     def finished(self) -> bool:
         """True when a rollback has ended."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 
 from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
 from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, write_finished, write_trip
-from watchdog.core.model import FinishedTrip
-from watchdog.core.plan import CloseTrip, ScaleDown, Step, SwitchSelector
+from watchdog.core.model import DeploymentStatus, FinishedTrip
+from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
 
 
 async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float) -> None:
     """Does one step and has seen it done. Raises ClusterError; ConflictError says: look again and plan afresh."""
     match step:
+        case RestoreGood():
+            await _scale(cluster, namespace, step.deployment, step.replicas)
         case SwitchSelector():
             await _switch(cluster, namespace, step)
         case ScaleDown():
@@ -56,16 +58,20 @@ async def _scale_down(cluster: Cluster, namespace: str, step: ScaleDown) -> None
         ],
         done=lambda seen: _is(seen, deployment.uid) and seen["metadata"]["annotations"].get(REPLICAS) == remembered,
     )
+    await _scale(cluster, namespace, deployment, 0)
+
+
+async def _scale(cluster: Cluster, namespace: str, deployment: DeploymentStatus, replicas: int) -> None:
+    # The scale subresource leaves out what is zero: there null is what a test finds, and an add what sets it.
     await _write(
         cluster,
-        f"{path}/scale",
+        f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment.name}/scale",
         [
             {"op": "test", "path": "/metadata/uid", "value": deployment.uid},
-            {"op": "test", "path": "/spec/replicas", "value": deployment.replicas},
-            {"op": "replace", "path": "/spec/replicas", "value": 0},
+            {"op": "test", "path": "/spec/replicas", "value": deployment.replicas or None},
+            {"op": "add", "path": "/spec/replicas", "value": replicas},
         ],
-        # The scale subresource leaves out what is zero.
-        done=lambda seen: _is(seen, deployment.uid) and seen["spec"].get("replicas", 0) == 0,
+        done=lambda seen: _is(seen, deployment.uid) and seen["spec"].get("replicas", 0) == replicas,
     )
 
 

@@ -1,4 +1,4 @@
-"""One way to call the API server: path in, JSON out, or one of four errors.
+"""One way to call the API server: path in, JSON out, or one of five errors.
 
 Law: no call outlives its deadline, none is retried here, and a reply that is not plainly the API server's is never
 believed.
@@ -7,13 +7,16 @@ believed.
     ├── Unreachable     no answer, or none that can be believed; of a write nobody knows whether it happened
     ├── Refused         401 or 403: the watchdog may not
     ├── Conflict        409, or 422 for a failed JSON Patch test: the object is not what was read
-    └── Rejected        any other answer that is not a success
+    ├── Rejected        any other answer that is not a success
+    │   └── NotFound    404: there is no such object
+    └── NotLeader       refused here: another replica may be acting by now; nothing was sent
 """
 
 import asyncio
+import copy
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -48,6 +51,14 @@ class RejectedError(ClusterError):
     """Any other refusal of the API server."""
 
 
+class NotFoundError(RejectedError):
+    """404."""
+
+
+class NotLeaderError(ClusterError):
+    """This process may not write now; nothing was sent."""
+
+
 class ConfigurationError(Exception):
     """There is no way to the API server: neither a kubeconfig nor a service account."""
 
@@ -59,6 +70,7 @@ class Cluster:
         # The bearer token would go to whatever HTTP_PROXY names.
         configuration.client_session_kwargs = {"trust_env": False}
         self._api = client.ApiClient(configuration)
+        self._may_write: Callable[[], bool] = lambda: True
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None, context: str | None) -> Self:
@@ -84,6 +96,12 @@ class Cluster:
 
     async def __aexit__(self, *_: object) -> None:
         await self._api.close()
+
+    def guarded(self, may_write: Callable[[], bool]) -> Self:
+        """The same API server by the same connections, for a writer that has to ask right before each write."""
+        guarded = copy.copy(self)
+        guarded._may_write = may_write  # noqa: SLF001 - of the same class
+        return guarded
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
         """The object or list at a path. Without resourceVersion, so that it is a quorum read."""
@@ -119,6 +137,8 @@ class Cluster:
                     body=body,
                     auth_settings=["BearerToken"],
                 )
+                if method != "GET" and not self._may_write():
+                    raise NotLeaderError(f"{where}: not sent, because this replica does not hold the Lease")
                 response = await self._api.call_api(*request, _request_timeout=CALL_SECONDS)
                 payload = await response.read()
         except TimeoutError as error:
@@ -143,6 +163,8 @@ def _answer(where: str, status: int, payload: bytes) -> Json:
     match status:
         case 401 | 403:
             raise RefusedError(sentence)
+        case 404:
+            raise NotFoundError(sentence)
         case 409 | 422:
             raise ConflictError(sentence)
         case _:

@@ -6,7 +6,7 @@ Law: an Event has a name made from what it tells, so that telling it twice makes
 import hashlib
 
 from watchdog.cluster.client import FIELD_MANAGER, Cluster, ConflictError
-from watchdog.core.annotations import show_instant
+from watchdog.core.instant import show_instant
 from watchdog.core.objectevents import ObjectEvent
 
 _API_VERSION = {"Service": "v1", "Deployment": "apps/v1"}

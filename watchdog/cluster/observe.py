@@ -140,6 +140,7 @@ def _service(
     selector = found["spec"].get("selector") or {}
     if found["spec"].get("type") == "ExternalName" or not selector:
         raise MissingError(f"Service {service.name} selects no pods by labels (ExternalName, or no selector)")
+    written_at, manager = _selector_written(found)
     return ServiceStatus(
         name=service.name,
         uid=found["metadata"]["uid"],
@@ -151,7 +152,8 @@ def _service(
             for color in target.colors
         },
         endpoints=_endpoints(target, service, snapshot),
-        switched_at=_selector_written_at(found),
+        switched_at=written_at,
+        selector_manager=manager,
         annotated="annotations" in found["metadata"],
         annotations=ours(_annotations(found)),
     )
@@ -184,14 +186,14 @@ def _endpoints(target: Target, service: Service, snapshot: NamespaceSnapshot) ->
     return counts
 
 
-def _selector_written_at(service: Json) -> float | None:
-    """When ``spec.selector`` was last written, as the API server noted it for the field's manager."""
-    times = [
-        datetime.fromisoformat(entry["time"]).timestamp()
+def _selector_written(service: Json) -> tuple[float | None, str]:
+    """When ``spec.selector`` was last written, and by whom, as the API server noted it for the fields' managers."""
+    writes = [
+        (datetime.fromisoformat(entry["time"]).timestamp(), str(entry.get("manager", "")))
         for entry in service["metadata"].get("managedFields") or ()
         if entry.get("time") and "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})
     ]
-    return max(times, default=None)
+    return max(writes, default=(None, ""))
 
 
 def _trips(services: Iterable[ServiceStatus]) -> tuple[Trip | None, FinishedTrip | None, str]:

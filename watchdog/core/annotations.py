@@ -6,9 +6,10 @@ Law: what is not clearly "not paused" is paused; what cannot be read is never gu
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from watchdog.core.instant import read_instant, show_instant
 from watchdog.core.model import Annotations, FinishedTrip, Selector, Trip, TrippedRule
 
 PREFIX = "canary-watchdog/"
@@ -60,11 +61,6 @@ def _is_past(instant: str, now: float) -> bool:
     return parsed.tzinfo is not None and parsed.timestamp() <= now
 
 
-def show_instant(seconds: float) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def write_trip(trip: Trip, *, was: Selector) -> str:
     """The record of an open trip, as JSON for the annotation `TRIP`; ``was`` is the Service's selector before it."""
     return json.dumps(_trip_fields(trip) | {"was": dict(was)}, separators=(",", ":"))
@@ -87,7 +83,7 @@ def read_finished(text: str) -> FinishedTrip:
     fields = _object(text)
     try:
         return FinishedTrip(
-            trip=_trip(fields), finished_at=_seconds(fields["finishedAt"]), recovered=bool(fields["recovered"])
+            trip=_trip(fields), finished_at=read_instant(fields["finishedAt"]), recovered=bool(fields["recovered"])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRecordError(f"{LAST_TRIP}: {error!r}") from error
@@ -105,12 +101,12 @@ def _trip_fields(trip: Trip) -> dict[str, Any]:
 
 def _trip(fields: dict[str, Any]) -> Trip:
     try:
-        rules = tuple(TrippedRule(**rule | {"since": _seconds(rule["since"])}) for rule in fields["rules"])
+        rules = tuple(TrippedRule(**rule | {"since": read_instant(rule["since"])}) for rule in fields["rules"])
         return Trip(
             id=str(fields["id"]),
             bad=str(fields["from"]),
             good=str(fields["to"]),
-            started_at=_seconds(fields["startedAt"]),
+            started_at=read_instant(fields["startedAt"]),
             rules=rules,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -125,7 +121,3 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise UnreadableRecordError("not a JSON object")
     return fields
-
-
-def _seconds(instant: str) -> float:
-    return datetime.fromisoformat(instant).timestamp()

@@ -2,19 +2,21 @@
 
 Law: the first guard that applies wins, and each says why in a sentence; no guard means no reason to hold.
 
-`NEW_TRIP` guards the first write of a rollback, `OPEN_TRIP` every later one. What only the journal can tell (releases
-known to be good, the blast cap) has no guard yet.
+`NEW_TRIP` guards the first write of a rollback, `OPEN_TRIP` every later one. The blast cap has no
+guard yet.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from watchdog.core.annotations import IRREVERSIBLE, TRIP
+from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, TRIP
+from watchdog.core.contest import MOST_REAPPLIED, cure, was_undone
 from watchdog.core.durations import show_duration
+from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
+from watchdog.core.readiness import Hopeless, Unready, readiness
 from watchdog.core.rules.language import Mode, Target
 
 
@@ -28,6 +30,7 @@ class Reason(StrEnum):
     IRREVERSIBLE = "irreversible"
     SERVICES_DISAGREE = "services_disagree"
     OUTSIDE_WINDOW = "outside_window"
+    NOT_KNOWN_GOOD = "not_known_good"
     OTHER_COLOR_BREACHES = "other_color_breaches"
     COOLDOWN = "cooldown"
     GOOD_NOT_READY = "good_not_ready"
@@ -60,6 +63,7 @@ class Situation:
 
     target: Target
     status: TargetStatus
+    journal: Journal
     tripped: tuple[TrippedRule, ...]
     other_breaches: tuple[str, ...]
     now: float
@@ -68,12 +72,12 @@ class Situation:
     @property
     def bad(self) -> str:
         """The color that a rollback would leave."""
-        return self.status.trip.bad if self.status.trip else self.status.active or ""
+        return self.journal.trip.bad if self.journal.trip else self.status.active or ""
 
     @property
     def good(self) -> str:
         """The color that a rollback would return to."""
-        return self.status.trip.good if self.status.trip else self.target.other(self.bad)
+        return self.journal.trip.good if self.journal.trip else self.target.other(self.bad)
 
 
 Guard = Callable[[Situation], Hold | None]
@@ -81,11 +85,11 @@ Guard = Callable[[Situation], Hold | None]
 
 def decide(situation: Situation) -> Decision:
     """Hold with the first reason that applies, or roll back. An open trip is carried on under its own guards."""
-    for guard in OPEN_TRIP if situation.status.trip else NEW_TRIP:
+    for guard in OPEN_TRIP if situation.journal.trip else NEW_TRIP:
         hold = guard(situation)
         if hold is not None:
             return hold
-    trip = situation.status.trip or _new_trip(situation)
+    trip = situation.journal.trip or _new_trip(situation)
     because = " and ".join(_breach(rule) for rule in trip.rules)
     return Rollback(
         trip=trip, sentence=f"rolling {situation.target.target} back from {trip.bad} to {trip.good}: {because}"
@@ -100,6 +104,12 @@ def _new_trip(situation: Situation) -> Trip:
         good=situation.good,
         started_at=situation.now,
         rules=situation.tripped,
+        selectors={service.name: dict(service.selector) for service in situation.status.services},
+        replicas={
+            deployment.name: deployment.replicas
+            for (_, color), deployment in situation.status.deployments.items()
+            if color == situation.bad
+        },
     )
 
 
@@ -150,8 +160,8 @@ def dry_run(situation: Situation) -> Hold | None:
 
 
 def _would(situation: Situation) -> str:
-    if situation.status.trip:
-        return f"the rollback {situation.status.trip.id} to {situation.good} is half done and waits"
+    if situation.journal.trip:
+        return f"the rollback {situation.journal.trip.id} to {situation.good} is half done and waits"
     return f"would have rolled back from {situation.bad} to {situation.good}"
 
 
@@ -177,6 +187,19 @@ def outside_window(situation: Situation) -> Hold | None:
     return Hold(reason=Reason.OUTSIDE_WINDOW, sentence=sentence)
 
 
+def not_known_good(situation: Situation) -> Hold | None:
+    """The release to return to has not shown itself to be good, or has been rolled back itself."""
+    why = why_not_known_good(situation.journal, situation.status, situation.good)
+    if not why:
+        return None
+    names = sorted({service.deployment_of(situation.good) for service in situation.target.services})
+    sentence = (
+        f"{situation.good} is not known to be good: {why}. To vouch for it as it is: "
+        f"kubectl -n {situation.target.namespace} annotate deployment {' '.join(names)} {KNOWN_GOOD}=true"
+    )
+    return Hold(reason=Reason.NOT_KNOWN_GOOD, sentence=sentence)
+
+
 def other_color_breaches(situation: Situation) -> Hold | None:
     """The color to return to breaches as well: the cause is shared, and switching would not cure it."""
     if not situation.other_breaches:
@@ -187,7 +210,7 @@ def other_color_breaches(situation: Situation) -> Hold | None:
 
 def cooldown(situation: Situation) -> Hold | None:
     """The last rollback is too recent for another one without a person."""
-    last = situation.status.last_trip
+    last = situation.journal.last_trip
     if last is None:
         return None
     left = last.finished_at + situation.target.rollback.cooldown - situation.now
@@ -198,51 +221,38 @@ def cooldown(situation: Situation) -> Hold | None:
 
 
 def good_not_ready(situation: Situation) -> Hold | None:
-    """A Service that is still to be switched would select too few ready pods of the good color, or others' pods."""
+    """A Service would select too few ready pods of the good color, or others', and that cannot be mended."""
+    return _hold_for(situation, Hopeless, Unready)
+
+
+def good_is_hopeless(situation: Situation) -> Hold | None:
+    """A Service that is still to be switched must not be.
+
+    What only has to get ready is waited for by the plan; half a rollback that waits is told to people at once.
+    """
+    begun = any(service.color == situation.good for service in situation.status.services)
+    return _hold_for(situation, Hopeless, Unready) if begun else _hold_for(situation, Hopeless)
+
+
+def _hold_for(situation: Situation, *kinds: type[Hopeless | Unready]) -> Hold | None:
     for service in situation.status.services:
         if service.color == situation.good:
             continue
-        problem = _not_ready(situation, service)
-        if problem:
-            return Hold(reason=Reason.GOOD_NOT_READY, sentence=problem)
+        found = readiness(situation.target, situation.status, service, bad=situation.bad, good=situation.good)
+        if isinstance(found, kinds):
+            return Hold(reason=Reason.GOOD_NOT_READY, sentence=found.sentence)
     return None
 
 
-def _not_ready(situation: Situation, service: ServiceStatus) -> str:
-    good, bad = situation.good, situation.bad
-    deployment = situation.status.deployments.get((service.name, good))
-    if deployment is None:
-        return f"the Deployment of {service.name} for {good} does not exist"
-    selected = service.would_select[good]
-    shown = ",".join(f"{key}={value}" for key, value in sorted(selected.selector.items()))
-    if selected.foreign:
-        return (
-            f"{service.name} switched to {shown} would select {selected.foreign} pods that are not of {deployment.name}"
-        )
-    bad_deployment = situation.status.deployments.get((service.name, bad))
-    wanted = math.ceil(situation.target.rollback.min_ready * (bad_deployment.ready if bad_deployment else 0))
-    floor = max(1, wanted)
-    if selected.ready >= floor:
-        return ""
-    if deployment.ready >= floor:
-        return (
-            f"{service.name} switched to {shown} would select {selected.ready} of {deployment.ready} ready pods of "
-            f"{deployment.name}; name every selector key that differs by color in the rule file"
-        )
-    return (
-        f"{deployment.name} has {selected.ready} ready pods, {floor} are needed before {service.name} may switch; "
-        f"kubectl -n {situation.target.namespace} scale deployment {deployment.name} --replicas={floor}"
-    )
-
-
 def contested(situation: Situation) -> Hold | None:
-    """A Service that this trip had switched selects something else again: somebody else decided."""
+    """A Service that this trip has switched again and again selects something else: somebody else decided."""
+    trip = situation.journal.trip
     for service in situation.status.services:
-        if TRIP in service.annotations and service.color != situation.good:
+        if trip and trip.reapplied >= MOST_REAPPLIED and was_undone(service, trip):
             sentence = (
-                f"{service.name} was switched to {situation.good} and selects {_color_or_selector(service)} again: "
-                f"another writer undid it; the watchdog leaves it so. To end this rollback: kubectl -n "
-                f"{situation.target.namespace} annotate service {service.name} {TRIP}-"
+                f"{service.name} was switched to {trip.good} and selects {_color_or_selector(service)} again: "
+                f"{cure(service)} To end this rollback: kubectl -n {situation.target.namespace} annotate service "
+                f"{service.name} {TRIP}-"
             )
             return Hold(reason=Reason.CONTESTED, sentence=sentence)
     return None
@@ -256,8 +266,9 @@ NEW_TRIP: tuple[Guard, ...] = (
     dry_run,
     irreversible,
     outside_window,
+    not_known_good,
     other_color_breaches,
     cooldown,
     good_not_ready,
 )
-OPEN_TRIP: tuple[Guard, ...] = (unreadable, paused, dry_run, contested, good_not_ready)
+OPEN_TRIP: tuple[Guard, ...] = (unreadable, paused, dry_run, contested, good_is_hopeless)

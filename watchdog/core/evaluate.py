@@ -55,9 +55,14 @@ def fresh_state(rule: Rule, release: str) -> RuleState:
 
 
 def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: float, interval: float) -> RuleState:
-    """The state after one more slot. A slot that was already evaluated changes nothing."""
+    """The state after one more slot. A slot that was already evaluated changes nothing.
+
+    A state in which nobody has looked for ``no_data_timeout`` is forgotten: what was then is not known to last.
+    """
     if state.slot is not None and slot <= state.slot:
         return state
+    if state.slot is not None and slot - state.slot > max(rule.no_data_timeout, interval):
+        state = RuleState(alert=state.alert, key=state.key)
     outcome, reason = judge(rule, measurement)
     blind_since = (slot if state.blind_since is None else state.blind_since) if outcome.is_blind else None
     seen = replace(
@@ -68,6 +73,7 @@ def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: fl
         value=measurement.value if measurement.value is not None and math.isfinite(measurement.value) else None,
         samples=measurement.samples,
         blind_since=blind_since,
+        well_since=(slot if state.well_since is None else state.well_since) if outcome is Outcome.OK else None,
         recent=_recent(rule, state.recent, outcome),
     )
     match outcome:
@@ -148,6 +154,12 @@ def evidence(rule: Rule, state: RuleState) -> TrippedRule:
     )
 
 
-def all_well(alerts: Iterable[str], states: Mapping[str, RuleState]) -> bool:
-    """True when each of these rules was healthy in its last slot, on real evidence."""
-    return all((state := states.get(alert)) is not None and state.outcome is Outcome.OK for alert in alerts)
+def all_well(rules: Iterable[Rule], states: Mapping[str, RuleState]) -> bool:
+    """True when each of these rules has been healthy for its own ``for``, on real evidence in every slot."""
+    return all((state := states.get(rule.alert)) is not None and _is_well(rule, state) for rule in rules)
+
+
+def _is_well(rule: Rule, state: RuleState) -> bool:
+    if state.well_since is None or state.slot is None:
+        return False
+    return state.slot - state.well_since >= rule.for_

@@ -4,8 +4,9 @@ Law: every message says what, where, why and what to type next.
 """
 
 from watchdog.core.alert import Alert, AlertKind
-from watchdog.core.annotations import PAUSED, show_instant
+from watchdog.core.annotations import PAUSED
 from watchdog.core.decide import Hold
+from watchdog.core.instant import show_instant
 from watchdog.core.model import RuleState, Selector, TargetStatus, Trip, TrippedRule
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
@@ -49,9 +50,28 @@ def finished(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     )
 
 
-def held(target: Target, hold: Hold, status: TargetStatus, rules: tuple[TrippedRule, ...], *, now: float) -> Alert:
+def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
+    """The rollback has ended before its first switch."""
+    return Alert(
+        kind=AlertKind.HELD,
+        key=f"{trip.id}/given_up",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"Not rolling {target.target} back: {todo.sentence}; nothing was switched. {_why(trip.rules)}",
+        trip=trip.id,
+        from_color=trip.bad,
+        to_color=trip.good,
+        rules=trip.rules,
+        notes=_notes(target, trip.rules, color=trip.bad),
+        commands=(_look(target),),
+    )
+
+
+def held(
+    target: Target, hold: Hold, status: TargetStatus, trip: Trip | None, rules: tuple[TrippedRule, ...], *, now: float
+) -> Alert:
     """Something fires, or a rollback is half done, and the watchdog does not act."""
-    trip = status.trip
     rules = trip.rules if trip else rules
     bad = trip.bad if trip else status.active
     return Alert(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from watchdog.core.instant import Instant
+
 Selector = Mapping[str, str]
 Annotations = Mapping[str, str]
 
@@ -72,18 +74,20 @@ class RuleState:
 
     ``key`` names the rule's text and the release it watches: a state with another key is not this rule's state.
     Instants are Unix seconds, spans are seconds. ``breached_for`` is the clock that ``for`` is compared with: it
-    advances with breaching slots only. ``recent`` holds the last ``evaluation_periods`` outcomes, the newest last.
+    advances with breaching slots only; ``well_since`` is the first slot of the unbroken run of healthy ones. ``recent``
+    holds the last ``evaluation_periods`` outcomes, the newest last.
     """
 
     alert: str
     key: str
     phase: Phase = Phase.INACTIVE
-    active_at: float | None = None
+    active_at: Instant | None = None
     breached_for: float = 0.0
     recent: tuple[Outcome, ...] = ()
-    ok_since: float | None = None
-    blind_since: float | None = None
-    slot: float | None = None
+    ok_since: Instant | None = None
+    well_since: Instant | None = None
+    blind_since: Instant | None = None
+    slot: Instant | None = None
     outcome: Outcome | None = None
     value: float | None = None
     samples: float | None = None
@@ -124,7 +128,8 @@ class ServiceStatus:
 
     ``endpoints`` counts the ready endpoints of its EndpointSlices by color; the key "" counts those of no color.
     ``switched_at`` is when somebody last wrote the selector, from ``managedFields``; None when nobody knows.
-    ``annotations`` are ours alone; ``annotated`` says whether there are any at all, which a JSON Patch has to know.
+    ``selector_manager`` is who wrote it then. ``annotations`` are ours alone; ``annotated`` says whether there are any
+    at all, which a JSON Patch has to know.
     """
 
     name: str
@@ -134,7 +139,8 @@ class ServiceStatus:
     color: str | None
     would_select: Mapping[str, Selected]
     endpoints: Mapping[str, int]
-    switched_at: float | None = None
+    switched_at: Instant | None = None
+    selector_manager: str = ""
     annotated: bool = True
     annotations: Annotations = field(default_factory=dict)
 
@@ -146,27 +152,35 @@ class TrippedRule:
     alert: str
     value: float | None
     threshold: str
-    since: float
+    since: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """One rollback from its first decision to its end."""
+    """One rollback from its first decision to its end.
+
+    ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
+    undo it by. ``reapplied`` counts how often a switch that somebody undid was done again.
+    """
 
     id: str
     bad: str
     good: str
-    started_at: float
+    started_at: Instant
     rules: tuple[TrippedRule, ...]
+    selectors: Mapping[str, Selector] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    reapplied: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedTrip:
-    """A trip that has ended, as the objects remember it."""
+    """A trip that has ended. One that has not ``switched`` anything was given up before its first switch."""
 
     trip: Trip
-    finished_at: float
+    finished_at: Instant
     recovered: bool
+    switched: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

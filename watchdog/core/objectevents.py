@@ -33,7 +33,7 @@ def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[Objec
     """One Event on every Service and Deployment for what was done to it in a trip."""
     switched = [service for service in status.services if TRIP in service.annotations and service.color == trip.good]
     events = [_on_service(service, "RolledBack", _switched_note(trip), trip) for service in switched]
-    if todo.stage is not Stage.SWITCHING:
+    if todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
         scaled = [
             each for each in deployments_of(status, trip.bad) if each.replicas == 0 and REPLICAS in each.annotations
         ]

@@ -2,16 +2,19 @@
 
 Law: a plan is computed afresh from what is seen, never remembered; a finished rollback plans nothing.
 
-The order is traffic first: every Service is switched, then verified on its EndpointSlices, then the bad color is left
-alone for ``scale_down_delay``, then scaled to 0, then the tripped rules must be well on the good color.
+The good color is made ready first, where it is too small. Then it is traffic first: every Service is switched, then
+verified on its EndpointSlices, then the bad color is left alone for ``scale_down_delay``, then scaled to 0, then the
+tripped rules must be well on the good color.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
+from watchdog.core.durations import show_duration
 from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
-from watchdog.core.rules.language import Target
+from watchdog.core.readiness import Ready, TooSmall, readiness
+from watchdog.core.rules.language import Rule, Target
 
 RECOVERY_SECONDS = 300.0
 
@@ -19,12 +22,23 @@ RECOVERY_SECONDS = 300.0
 class Stage(StrEnum):
     """How far a rollback is."""
 
+    RESTORING = "restoring"
     SWITCHING = "switching"
     VERIFYING = "verifying"
     DRAINING = "draining"
     SCALING_DOWN = "scaling_down"
     RECOVERING = "recovering"
     FINISHED = "finished"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreGood:
+    """Scales a good Deployment up that is too small to take the traffic."""
+
+    deployment: DeploymentStatus
+    replicas: int
+    trip: Trip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +67,7 @@ class CloseTrip:
     recovered: bool
 
 
-Step = SwitchSelector | ScaleDown | CloseTrip
+Step = RestoreGood | SwitchSelector | ScaleDown | CloseTrip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +101,9 @@ def plan(
     healthy on the good color. A recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not
     recovered: people take over.
     """
-    switches = tuple(
-        SwitchSelector(service=service, to_selector=service.would_select[trip.good].selector, trip=trip)
-        for service in status.services
-        if service.color != trip.good
-    )
-    if switches:
-        names = ", ".join(step.service.name for step in switches)
-        return Plan(stage=Stage.SWITCHING, steps=switches, sentence=f"switching {names} to {trip.good}")
+    to_switch = tuple(service for service in status.services if service.color != trip.good)
+    if to_switch:
+        return _restoring(target, trip, status, to_switch, now=now) or _switching(trip, to_switch)
     if verified_since is None:
         return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
     drained_at = verified_since + target.rollback.scale_down_delay
@@ -109,11 +118,42 @@ def plan(
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
-    if not well and now < drained_at + RECOVERY_SECONDS:
+    if not well and now < drained_at + RECOVERY_SECONDS + _longest_for(target, trip):
         return Plan(
             stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}"
         )
     return _closing(trip, status, recovered=well)
+
+
+def _switching(trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
+    steps = tuple(
+        SwitchSelector(service=service, to_selector=service.would_select[trip.good].selector, trip=trip)
+        for service in services
+    )
+    names = ", ".join(service.name for service in services)
+    return Plan(stage=Stage.SWITCHING, steps=steps, sentence=f"switching {names} to {trip.good}")
+
+
+def _restoring(
+    target: Target, trip: Trip, status: TargetStatus, services: tuple[ServiceStatus, ...], *, now: float
+) -> Plan | None:
+    """What is missing until the good color can take every Service; None when nothing is.
+
+    While nothing is switched yet, a good color that is not ready within ``ready_timeout`` ends the trip.
+    """
+    found = [readiness(target, status, service, bad=trip.bad, good=trip.good) for service in services]
+    if all(isinstance(each, Ready) for each in found):
+        return None
+    small = {each.deployment.uid: each for each in found if isinstance(each, TooSmall)}
+    steps = tuple(RestoreGood(deployment=each.deployment, replicas=each.replicas, trip=trip) for each in small.values())
+    if steps:
+        names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
+        return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
+    is_late = now > trip.started_at + target.rollback.ready_timeout
+    if is_late and len(services) == len(status.services):
+        sentence = f"given up: {trip.good} did not get ready within {show_duration(target.rollback.ready_timeout)}"
+        return Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence)
+    return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready")
 
 
 def deployments_of(status: TargetStatus, color: str) -> tuple[DeploymentStatus, ...]:
@@ -124,6 +164,16 @@ def deployments_of(status: TargetStatus, color: str) -> tuple[DeploymentStatus, 
         if deployment is not None:
             found[deployment.uid] = deployment
     return tuple(found.values())
+
+
+def _longest_for(target: Target, trip: Trip) -> float:
+    return max((rule.for_ for rule in tripped_rules(target, trip)), default=0.0)
+
+
+def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:
+    """The rules of a trip that are still in the rule file."""
+    names = {rule.alert for rule in trip.rules}
+    return tuple(rule for rule in target.rules if rule.alert in names)
 
 
 def _closing(trip: Trip, status: TargetStatus, *, recovered: bool) -> Plan:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from watchdog.announce import Silent
 from watchdog.core.alert import Alert
-from watchdog.core.annotations import show_instant
+from watchdog.core.instant import show_instant
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
 

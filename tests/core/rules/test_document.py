@@ -47,7 +47,7 @@ def test_a_text_becomes_plain_values(text: str, value: object) -> None:
                 "1:4: &x is an anchor; anchors are not accepted: write the value out",
                 "2:4: *x is an alias; aliases are not accepted: write the value out",
             ],
-            id="anchor and alias",
+            id="F69 anchor and alias",
         ),
         pytest.param(
             'a: "\u2028"\nb: *x\n',
@@ -166,12 +166,12 @@ def test_a_text_becomes_plain_values(text: str, value: object) -> None:
             id="what PyYAML has its own words for",
         ),
         pytest.param(
-            "- " * 30, ["1:43: nested more than 20 levels deep; a rule file needs far fewer"], id="nested too deep"
+            "- " * 30, ["1:43: nested more than 20 levels deep; a rule file needs far fewer"], id="F69 nested too deep"
         ),
         pytest.param(
             "x" * (MAX_BYTES + 1),
             ["1:1: the file is larger than 1 MiB; a rule file holds one target: split it"],
-            id="more than 1 MiB",
+            id="F69 more than 1 MiB",
         ),
         pytest.param(
             "é" * (MAX_BYTES // 2 + 1),
@@ -179,7 +179,9 @@ def test_a_text_becomes_plain_values(text: str, value: object) -> None:
             id="more than 1 MiB in bytes",
         ),
         pytest.param(
-            "- \n" * (MAX_NODES + 1), ["50000:2: the file holds more than 50000 values; split it"], id="too many values"
+            "- \n" * (MAX_NODES + 1),
+            ["50000:2: the file holds more than 50000 values; split it"],
+            id="F69 too many values",
         ),
     ],
 )
@@ -256,7 +258,7 @@ def test_a_problem_stays_on_one_line_and_steers_no_terminal() -> None:
         pytest.param('a: "' + "\\n" * (MAX_BYTES // 2 - 4), id="escapes"),
     ],
 )
-def test_a_hostile_file_takes_bounded_time(text: str) -> None:
+def test_F69_a_hostile_file_takes_bounded_time(text: str) -> None:
     begun = time.monotonic()
     read_document("f", text)
     assert time.monotonic() - begun < GENEROUS
@@ -268,7 +270,7 @@ YAML = st.text(
 
 
 @given(YAML)
-def test_any_text_is_a_document_or_has_problems(text: str) -> None:
+def test_F68_any_text_is_a_document_or_has_problems(text: str) -> None:
     document = read_document("f", text)
     lines = text.count("\n") + text.count("\r") + 1
     for problem in document.problems:

@@ -68,7 +68,7 @@ def test_promql_that_yields_a_value_passes(text: str) -> None:
         "(x >= 3) unless y",
     ],
 )
-def test_a_comparison_belongs_into_the_threshold(text: str) -> None:
+def test_F04_a_comparison_belongs_into_the_threshold(text: str) -> None:
     assert promql(text) == [COMPARES]
 
 
@@ -222,11 +222,11 @@ FILTER = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
     ("fields", "findings"),
     [
         pytest.param({"prometheus": PROMETHEUS_RATIO, "min_samples": ENOUGH}, [], id="a ratio with samples"),
-        pytest.param({"prometheus": PROMETHEUS_RATIO}, [(("action",), NO_REQUESTS)], id="a ratio without samples"),
+        pytest.param({"prometheus": PROMETHEUS_RATIO}, [(("action",), NO_REQUESTS)], id="F05 a ratio without samples"),
         pytest.param(
             {"prometheus": {"expr": '100 * (1 - (ok{color="{{ color }}"} / all))'}},
             [(("action",), NO_REQUESTS)],
-            id="a scaled ratio without samples",
+            id="F05 a scaled ratio without samples",
         ),
         pytest.param(
             {"prometheus": {"expr": '(errors{color="{{ color }}"} / all) or vector(0)'}},
@@ -280,7 +280,7 @@ FILTER = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
             id="two breaches and no for",
         ),
         pytest.param({"elasticsearch": LOG_RATIO, "min_samples": {"value": 500}}, [], id="logs with samples"),
-        pytest.param({"elasticsearch": LOG_RATIO}, [(("action",), NO_DOCUMENTS)], id="logs without samples"),
+        pytest.param({"elasticsearch": LOG_RATIO}, [(("action",), NO_DOCUMENTS)], id="F05 logs without samples"),
         pytest.param(
             {"elasticsearch": {"index": "logs", "query": "a"}},
             [(("elasticsearch", "query"), same("the query", FILTER))],

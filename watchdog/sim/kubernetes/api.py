@@ -36,9 +36,9 @@ VERSION = {
     "compiler": "gc",
     "platform": "linux/amd64",
 }
-_CREATABLE = (NAMESPACE.plural, "services", "deployments", "events")
-_PATCHABLE = (NAMESPACE.plural, "services", "deployments", "pods")
-_DELETABLE = ("services", "deployments", "pods")
+_CREATABLE = (NAMESPACE.plural, "configmaps", "services", "deployments", "events")
+_PATCHABLE = (NAMESPACE.plural, "configmaps", "services", "deployments", "pods")
+_DELETABLE = ("configmaps", "services", "deployments", "pods")
 
 
 def kubernetes_app(cluster: Cluster, *, token: str) -> web.Application:

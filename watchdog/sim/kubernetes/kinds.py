@@ -78,4 +78,5 @@ EVENT = Kind(
     ),
 )
 SCALE = Kind(kind="Scale", plural="deployments", group="autoscaling", spec_fields=frozenset({"replicas"}))
-KINDS = (NAMESPACE, SERVICE, POD, DEPLOYMENT, ENDPOINT_SLICE, EVENT)
+CONFIG_MAP = Kind(kind="ConfigMap", plural="configmaps", top_fields=_fields("data binaryData immutable"))
+KINDS = (NAMESPACE, CONFIG_MAP, SERVICE, POD, DEPLOYMENT, ENDPOINT_SLICE, EVENT)

@@ -1,0 +1,152 @@
+"""The journal: what is seen, vouched for, begun and ended; and that it is read back as it was written."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.making import NOW, rule, status, target, trip
+from watchdog.core.annotations import KNOWN_GOOD, UnreadableRecordError
+from watchdog.core.evaluate import evaluate, fresh_state
+from watchdog.core.journal import (
+    MOST_FINISHED,
+    MOST_STAYS,
+    Ending,
+    Journal,
+    adopt,
+    close_trip,
+    open_trip,
+    remember,
+    see,
+    why_not_known_good,
+    worth_keeping,
+)
+from watchdog.core.journal_text import SCHEMA, NewerSchemaError, read_journal, write_journal
+from watchdog.core.model import FinishedTrip, Measurement, TargetStatus
+
+WITHIN = target()
+EMPTY = Journal(target=WITHIN.target)
+VOUCHED = {"blue": {"annotations": {KNOWN_GOOD: "true"}}}
+
+
+def seen(*looks: TargetStatus, firing: bool = False) -> Journal:
+    journal = EMPTY
+    for number, look in enumerate(looks):
+        journal = see(journal, look, firing=firing, now=NOW + number)
+    return journal
+
+
+def stays(journal: Journal) -> list[tuple[str, Ending]]:
+    return [(stay.color, stay.ending) for stay in journal.stays]
+
+
+def test_a_switch_ends_a_stay_and_begins_another() -> None:
+    journal = seen(status(WITHIN, ("blue", "blue")), status(WITHIN, ("blue", "green")), status(WITHIN))
+    assert stays(journal) == [("blue", Ending.LEFT_WELL), ("green", Ending.LASTS)]
+
+
+def test_looking_twice_is_looking_once() -> None:
+    assert seen(status(WITHIN), status(WITHIN)) == seen(status(WITHIN))
+
+
+def test_what_fired_when_it_was_left_was_not_left_well() -> None:
+    journal = seen(status(WITHIN, ("blue", "blue")), status(WITHIN), firing=True)
+    assert stays(journal)[0] == ("blue", Ending.LEFT_FIRING)
+
+
+def test_a_new_revision_of_the_active_color_is_a_new_stay_since_now() -> None:
+    pushed = status(WITHIN, deployment_fields={"green": {"revision": "2"}})
+    journal = seen(status(WITHIN), pushed)
+    assert [stay.since for stay in journal.stays] == [NOW - 600, NOW + 1]
+
+
+def test_an_annotation_vouches_for_the_revision_that_it_was_first_seen_on() -> None:
+    vouched = status(WITHIN, deployment_fields=VOUCHED)
+    pushed = status(WITHIN, deployment_fields={"blue": VOUCHED["blue"] | {"revision": "2"}})
+    assert why_not_known_good(seen(vouched), vouched, "blue") == ""
+    assert why_not_known_good(seen(vouched, pushed), pushed, "blue")
+    withdrawn = seen(vouched, status(WITHIN))
+    assert why_not_known_good(withdrawn, status(WITHIN), "blue")
+
+
+def test_a_rollback_marks_the_release_that_it_leaves() -> None:
+    opened = open_trip(seen(status(WITHIN)), trip())
+    assert stays(opened) == [("green", Ending.ROLLED_BACK)]
+    back = see(opened, status(WITHIN, ("blue", "blue")), firing=False, now=NOW + 9)
+    assert stays(back) == [("green", Ending.ROLLED_BACK), ("blue", Ending.LASTS)]
+    assert "was itself rolled back" in why_not_known_good(back, status(WITHIN, ("blue", "blue")), "green")
+
+
+def test_a_rollback_that_was_given_up_leaves_the_release_where_it_was() -> None:
+    before = seen(status(WITHIN))
+    ended = FinishedTrip(trip=trip(), finished_at=NOW, recovered=False, switched=False)
+    after = close_trip(open_trip(before, trip()), ended)
+    assert stays(after) == stays(before)
+    assert after.last_trip is None
+
+
+def test_F89_a_journal_that_was_deleted_learns_from_the_objects() -> None:
+    ended = FinishedTrip(trip=trip(id="before"), finished_at=NOW, recovered=True)
+    found = adopt(EMPTY, status(WITHIN, trip=trip(), last_trip=ended))
+    assert (found.trip, found.last_trip) == (trip(), ended)
+
+
+def test_what_the_objects_still_say_of_an_ended_trip_is_history() -> None:
+    ended = FinishedTrip(trip=trip(), finished_at=NOW, recovered=True)
+    assert adopt(replace(EMPTY, finished=(ended,)), status(WITHIN, trip=trip())).trip is None
+
+
+def test_the_rings_are_bounded() -> None:
+    journal = EMPTY
+    for number in range(50):
+        colors = ("green", "green") if number % 2 else ("blue", "blue")
+        journal = see(journal, status(WITHIN, colors), firing=False, now=NOW + number)
+        journal = close_trip(journal, FinishedTrip(trip=trip(id=str(number)), finished_at=NOW, recovered=True))
+    assert (len(journal.stays), len(journal.finished)) == (MOST_STAYS, MOST_FINISHED)
+    assert sum(len(part) for part in write_journal(journal).values()) < 100_000
+
+
+def full() -> Journal:
+    watched = rule(**{"for": "1m"})
+    state = evaluate(watched, fresh_state(watched, "green:1"), Measurement(value=0.3), slot=NOW, interval=15)
+    journal = remember(open_trip(seen(status(WITHIN, deployment_fields=VOUCHED)), trip(replicas={"x": 3})), state)
+    return replace(journal, finished=(FinishedTrip(trip=trip(), finished_at=NOW, recovered=True),))
+
+
+def test_it_is_read_back_as_it_was_written() -> None:
+    assert read_journal(write_journal(full()), target=WITHIN.target) == full()
+    assert read_journal(write_journal(EMPTY), target=WITHIN.target) == EMPTY
+
+
+def test_rules_at_rest_are_not_worth_a_write() -> None:
+    watched = rule()
+    calm = evaluate(watched, fresh_state(watched, "green:1"), Measurement(value=0.0), slot=NOW, interval=15)
+    assert worth_keeping(remember(EMPTY, calm)) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"schema": ""}, "no number", id="no schema"),
+        pytest.param({"target": "other"}, "not of 'banking-app'", id="of another target"),
+        pytest.param({"trip": "{"}, "trip is not YAML", id="half a part"),
+        pytest.param({"trip": "id: 1"}, "trip", id="a part that lacks what it needs"),
+        pytest.param({"stays": "[{color: blue, release: x, since: yesterday}]"}, "since", id="a time that is none"),
+    ],
+)
+def test_F89_what_cannot_be_read_is_named(change: dict[str, str], said: str) -> None:
+    with pytest.raises(UnreadableRecordError, match=said):
+        read_journal(write_journal(full()) | change, target=WITHIN.target)
+
+
+def test_F88_a_journal_of_a_newer_program_is_refused() -> None:
+    with pytest.raises(NewerSchemaError, match="upgrade"):
+        read_journal(write_journal(full()) | {"schema": str(SCHEMA + 1)}, target=WITHIN.target)
+
+
+@given(st.dictionaries(st.sampled_from(["schema", "trip", "stays", "states", "finished", "vouched"]), st.text()))
+def test_F89_any_text_is_a_journal_or_unreadable(parts: dict[str, str]) -> None:
+    with contextlib.suppress(UnreadableRecordError):
+        assert read_journal(write_journal(EMPTY) | parts, target=WITHIN.target).target == WITHIN.target

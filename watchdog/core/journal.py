@@ -1,0 +1,158 @@
+"""The journal of a target: what has to be known across restarts, as one value.
+
+Law: the journal says what was seen and what was begun, never what the cluster looks like now; every function in here
+returns a new journal.
+
+A *stay* is one stay of a release in the active role. A release is known good when it was active just before the one
+that is active now and nothing fired when it was left, or when a person vouched for it; a release that was rolled back
+is not, whatever else is known of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from watchdog.core.annotations import KNOWN_GOOD
+from watchdog.core.instant import Instant
+from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Trip
+
+MOST_STAYS = 20
+MOST_FINISHED = 20
+_NOT_VOUCHED = frozenset({"false", "no", "off", "0", ""})
+
+
+class Ending(StrEnum):
+    """How a stay ended."""
+
+    LASTS = "lasts"
+    LEFT_WELL = "left_well"
+    LEFT_FIRING = "left_firing"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """One stay of a release in the active role; ``since`` is Unix seconds."""
+
+    color: str
+    release: str
+    since: Instant
+    ending: Ending = Ending.LASTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """What is remembered of a target. ``vouched`` holds, by color, the release that a person called good."""
+
+    target: str
+    states: Mapping[str, RuleState] = field(default_factory=dict)
+    stays: tuple[Stay, ...] = ()
+    vouched: Mapping[str, str] = field(default_factory=dict)
+    trip: Trip | None = None
+    finished: tuple[FinishedTrip, ...] = ()
+
+    @property
+    def last_trip(self) -> FinishedTrip | None:
+        """The trip that switched something last."""
+        return next((each for each in reversed(self.finished) if each.switched), None)
+
+
+def see(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> Journal:
+    """The journal after a look at the cluster: who is active, and for which releases a person vouches.
+
+    ``firing`` says whether a rule that rolls back was firing on the release that was active until now.
+    """
+    return _see_active(_see_vouched(journal, status), status, firing=firing, now=now)
+
+
+def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> Journal:
+    active = status.active
+    if active is None:
+        return journal
+    release = status.release(active)
+    last = journal.stays[-1] if journal.stays else None
+    if last is not None and last.ending is Ending.LASTS and last.release == release:
+        return journal
+    stays = journal.stays
+    if last is not None and last.ending is Ending.LASTS:
+        stays = (*stays[:-1], replace(last, ending=Ending.LEFT_FIRING if firing else Ending.LEFT_WELL))
+    stay = Stay(color=active, release=release, since=switched_at(status, now=now, last=last))
+    return replace(journal, stays=(*stays, stay)[-MOST_STAYS:])
+
+
+def switched_at(status: TargetStatus, *, now: float, last: Stay | None) -> float:
+    """Since when the active release is active: the API server dates a switch, a new revision is new since now."""
+    dated = [service.switched_at for service in status.services if service.switched_at is not None]
+    if last is not None and last.color == status.active:
+        return now
+    return max(dated, default=now)
+
+
+def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
+    """An annotation vouches for the revision that it was first seen on, not for those that come after."""
+    says: dict[str, bool] = {}
+    for (_, color), deployment in status.deployments.items():
+        value = deployment.annotations.get(KNOWN_GOOD, "").strip().lower()
+        says[color] = says.get(color, True) and value not in _NOT_VOUCHED
+    vouched = {color: journal.vouched.get(color, status.release(color)) for color, vouches in says.items() if vouches}
+    return journal if vouched == dict(journal.vouched) else replace(journal, vouched=vouched)
+
+
+def why_not_known_good(journal: Journal, status: TargetStatus, color: str) -> str:
+    """Why the color's present release is not known to be good; "" when it is."""
+    release = status.release(color)
+    endings = [stay.ending for stay in journal.stays if stay.color == color and stay.release == release]
+    if Ending.ROLLED_BACK in endings:
+        return f"{color} was itself rolled back, and has not changed since"
+    if journal.vouched.get(color) == release:
+        return ""
+    before = [stay for stay in journal.stays if stay.color == color]
+    if not before:
+        return f"{color} has never been seen active"
+    if before[-1].release != release:
+        return f"{color} has changed since it was active: it is untested"
+    if endings[-1] is Ending.LEFT_FIRING:
+        return f"a rule was firing on {color} when it was left"
+    return ""
+
+
+def remember(journal: Journal, state: RuleState) -> Journal:
+    """The journal with a rule's newest state."""
+    return replace(journal, states={**journal.states, state.alert: state})
+
+
+def worth_keeping(journal: Journal) -> Journal:
+    """The journal without the states that a restart may lose: rules at rest begin at rest."""
+    states = {alert: state for alert, state in journal.states.items() if state.phase is not Phase.INACTIVE}
+    return replace(journal, states=states)
+
+
+def open_trip(journal: Journal, trip: Trip) -> Journal:
+    """A rollback is about to begin: the release that it leaves is never returned to by itself."""
+    return replace(journal, trip=trip, stays=_ended(journal.stays, trip, Ending.LASTS, Ending.ROLLED_BACK))
+
+
+def close_trip(journal: Journal, finished: FinishedTrip) -> Journal:
+    """A rollback has ended; one that switched nothing leaves the release where it was."""
+    ring = (*journal.finished, finished)[-MOST_FINISHED:]
+    stays = journal.stays
+    if not finished.switched:
+        stays = _ended(stays, finished.trip, Ending.ROLLED_BACK, Ending.LASTS)
+    return replace(journal, trip=None, finished=ring, stays=stays)
+
+
+def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -> tuple[Stay, ...]:
+    """The newest stay of the bad color with another ending."""
+    if not stays or stays[-1].color != trip.bad or stays[-1].ending is not before:
+        return stays
+    return (*stays[:-1], replace(stays[-1], ending=after))
+
+
+def adopt(journal: Journal, status: TargetStatus) -> Journal:
+    """What the objects testify and the journal does not know: it was deleted, or is older than they are."""
+    known = {finished.trip.id for finished in journal.finished}
+    if journal.trip is None and status.trip is not None and status.trip.id not in known:
+        journal = open_trip(journal, status.trip)
+    if not journal.finished and status.last_trip is not None:
+        journal = replace(journal, finished=(status.last_trip,))
+    return journal

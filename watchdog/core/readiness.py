@@ -1,0 +1,77 @@
+"""Whether a Service may be given to the good color: enough ready pods, found by the new selector, and no others.
+
+Law: the health and the size of the bad color never hold a switch back; the good color's do.
+"""
+
+import math
+from dataclasses import dataclass
+
+from watchdog.core.annotations import REPLICAS
+from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus
+from watchdog.core.rules.language import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It may be switched now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooSmall:
+    """It may be switched once its Deployment has been scaled to ``replicas`` and they are ready."""
+
+    deployment: DeploymentStatus
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """Its Deployment is large enough, and its pods are not ready."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """It may not be switched, and waiting would not help."""
+
+    sentence: str
+
+
+Readiness = Ready | TooSmall | Unready | Hopeless
+
+
+def readiness(target: Target, status: TargetStatus, service: ServiceStatus, *, bad: str, good: str) -> Readiness:
+    """How far the good color is from taking this Service's traffic.
+
+    The floor is ``min_ready`` of the bad color's ready pods, and never less than one pod.
+    """
+    deployment = status.deployments[service.name, good]
+    selected = service.would_select[good]
+    shown = ",".join(f"{key}={value}" for key, value in sorted(selected.selector.items()))
+    if selected.foreign:
+        return Hopeless(
+            f"{service.name} switched to {shown} would select {selected.foreign} pods that are not of {deployment.name}"
+        )
+    floor = max(1, math.ceil(target.rollback.min_ready * status.deployments[service.name, bad].ready))
+    if selected.ready >= floor:
+        return Ready()
+    if deployment.ready >= floor:
+        return Hopeless(
+            f"{service.name} switched to {shown} would select {selected.ready} of {deployment.ready} ready pods of "
+            f"{deployment.name}; name every selector key that differs by color in the rule file"
+        )
+    needed = max(floor, _saved(deployment))
+    lacks = f"{deployment.name} has {selected.ready} ready pods, {floor} are needed before {service.name} may switch"
+    if deployment.replicas >= needed:
+        return Unready(f"{lacks}; its pods do not get ready")
+    if not target.rollback.restore_good:
+        scale = f"kubectl -n {target.namespace} scale deployment {deployment.name} --replicas={needed}"
+        return Hopeless(f"{lacks}; restore_good is off: {scale}")
+    return TooSmall(deployment, needed)
+
+
+def _saved(deployment: DeploymentStatus) -> int:
+    """The replicas that an earlier rollback took from it."""
+    text = deployment.annotations.get(REPLICAS, "")
+    return int(text) if text.isdecimal() else 0
