@@ -22,6 +22,7 @@ from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
+from watchdog.fleet import Fleet
 from watchdog.loop import Watch
 from watchdog.sim.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SERVICE
 from watchdog.sim.server import Answer, Hang, LoseReply, Refuse
@@ -58,12 +59,16 @@ class Ear(Silent):
 
     transitions: list[Transition] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    delivers: bool = True
 
     def transition(self, transition: Transition) -> None:
         self.transitions.append(transition)
 
     def alert(self, alert: Alert) -> None:
         self.alerts.append(alert)
+
+    def is_settled(self, key: str) -> bool:
+        return self.delivers
 
     def told(self, event: Event) -> list[str]:
         """What the transitions of one kind led to."""
@@ -79,6 +84,7 @@ class Stage:
     script: Script = field(default_factory=Script)
     ear: Ear = field(default_factory=Ear)
     now: float = NOW
+    fleet: Fleet = field(default_factory=lambda: Fleet(2))
 
     def __post_init__(self) -> None:
         self.raise_watch()
@@ -95,6 +101,7 @@ class Stage:
             sources={"prometheus": self.script, "elasticsearch": self.script},
             journal=ConfigMapJournal(self.cluster, "banking-app", "banking-app"),
             reporter=self.ear,
+            fleet=self.fleet,
             clock=lambda: self.now,
         )
 
@@ -284,6 +291,30 @@ async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     assert stage.ear.told(Event.DECISION)[-1] == "unreadable"
 
 
+async def test_F45_what_was_not_sent_is_sent_by_the_next_process(stage: Stage) -> None:
+    stage.ear.delivers = False
+    await recover(stage)
+    told = [alert.key for alert in stage.ear.alerts]
+    stage.ear.alerts.clear()
+    stage.raise_watch()
+    await stage.tick()
+    assert [alert.key for alert in stage.ear.alerts] == told
+    stage.ear.alerts.clear()
+    stage.ear.delivers = True
+    await stage.tick(after=15)
+    stage.raise_watch()
+    await stage.tick(after=15)
+    assert stage.ear.alerts == []
+
+
+async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
+    stage.fleet.tripped("another-app", stage.now)
+    await stage.tick()
+    assert stage.ear.told(Event.DECISION) == ["storm"]
+    await stage.tick(after=660)
+    assert stage.colors() == {"blue"}
+
+
 async def test_the_journal_tells_the_story(stage: Stage) -> None:
     await recover(stage)
     (found,) = stage.world.cluster.each(CONFIG_MAP, "banking-app")
@@ -363,7 +394,7 @@ async def test_F61_a_switch_that_somebody_undoes_is_done_again_twice_and_then_le
     assert "argocd-controller undid it" in stage.ear.alerts[-1].text
 
 
-async def test_a_switch_that_is_undone_once_is_done_again(stage: Stage) -> None:
+async def test_F61_a_switch_that_is_undone_once_is_done_again(stage: Stage) -> None:
     await stage.tick()
     stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
     await recover(stage)

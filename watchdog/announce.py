@@ -4,7 +4,7 @@ Law: telling never delays a switch and never fails one; it repeats itself only a
 carries the same key, so that a reader can drop it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from watchdog.cluster.client import Cluster, ClusterError
@@ -33,6 +33,10 @@ class Reporter(Protocol):
         """People have to be told."""
         ...
 
+    def is_settled(self, key: str) -> bool:
+        """True when nothing more is going to be done about the alert with this key."""
+        ...
+
     def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
         """A rule was evaluated."""
         ...
@@ -51,6 +55,10 @@ class Silent:
     def alert(self, alert: Alert) -> None:
         """Not of interest."""
 
+    def is_settled(self, key: str) -> bool:  # noqa: ARG002 - the reporter's shape
+        """Nothing is sent here."""
+        return True
+
     def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
         """Not of interest."""
 
@@ -62,12 +70,20 @@ class Announcer:
     """Remembers what was told, so that each thing is told once a process."""
 
     def __init__(
-        self, target: Target, *, cluster: Cluster, reporter: Reporter, events: bool, clock: Callable[[], float]
+        self,
+        target: Target,
+        *,
+        cluster: Cluster,
+        reporter: Reporter,
+        post: Callable[[Alert], None],
+        events: bool,
+        clock: Callable[[], float],
     ) -> None:
-        """Without ``events`` none is created: a dry run sends no mutating verb."""
+        """``post`` records an alert before it is sent. Without ``events`` none is created: a dry run writes nothing."""
         self._target = target
         self._cluster = cluster
         self._reporter = reporter
+        self._post = post
         self._events = events
         self._clock = clock
         self._told: dict[str, None] = {}
@@ -164,7 +180,14 @@ class Announcer:
 
     def _alert(self, alert: Alert) -> None:
         if self._is_news(alert.key):
+            self._post(alert)
             self._reporter.alert(alert)
+
+    def resend(self, alerts: Iterable[Alert]) -> None:
+        """Sends what an earlier process has recorded and perhaps not sent."""
+        for alert in alerts:
+            if self._is_news(alert.key):
+                self._reporter.alert(alert)
 
     async def _emit(self, event: ObjectEvent) -> None:
         key = f"{event.uid}/{event.reason}/{event.occasion}"

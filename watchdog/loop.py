@@ -19,16 +19,29 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError
 from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import Myself, read_namespace, status_of
+from watchdog.core.alert import Alert
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.contest import was_undone
 from watchdog.core.decide import Hold, Rollback, Situation, decide
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
-from watchdog.core.journal import Journal, adopt, close_trip, open_trip, remember, see, worth_keeping
+from watchdog.core.journal import (
+    Journal,
+    adopt,
+    close_trip,
+    open_trip,
+    post,
+    remember,
+    see,
+    send_off,
+    trips,
+    worth_keeping,
+)
 from watchdog.core.model import FinishedTrip, Measurement, Outcome, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.plan import Plan, Stage, is_verified, plan, tripped_rules
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
+from watchdog.fleet import Fleet
 
 OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
@@ -68,6 +81,7 @@ class Watch:
         sources: Mapping[str, Source],
         journal: JournalStore,
         reporter: Reporter,
+        fleet: Fleet | None = None,
         dry_run: bool = False,
         myself: Myself | None = None,
         clock: Callable[[], float] = time.time,
@@ -77,11 +91,14 @@ class Watch:
         self._cluster = cluster
         self._sources = sources
         self._store = journal
+        self._fleet = fleet or Fleet(1)
         self._reporter = reporter
         self._dry_run = dry_run or target.mode is Mode.DRY_RUN
         self._myself = myself
         self._clock = clock
-        self._announcer = Announcer(target, cluster=cluster, reporter=reporter, events=not self._dry_run, clock=clock)
+        self._announcer = Announcer(
+            target, cluster=cluster, reporter=reporter, post=self._post, events=not self._dry_run, clock=clock
+        )
         self._memory = _Memory()
         self._unreadable = ""
 
@@ -130,6 +147,9 @@ class Watch:
             if self._memory.journal is None:
                 self._memory.kept = await self._store.load()
                 self._memory.journal = adopt(self._memory.kept, status)
+                self._announcer.resend(self._journal.outbox)
+                for trip in trips(self._journal):
+                    self._fleet.tripped(self._target.target, trip.started_at)
         except UnreadableRecordError as error:
             self._memory.journal = Journal(target=self._target.target)
             self._memory.kept = self._memory.journal
@@ -144,6 +164,9 @@ class Watch:
     def _journal(self) -> Journal:
         return self._memory.journal or Journal(target=self._target.target)
 
+    def _post(self, alert: Alert) -> None:
+        self._memory.journal = post(self._journal, alert)
+
     def _is_firing(self) -> bool:
         """True when a rule that rolls back fires on the release that was active until now."""
         acting = {rule.alert for rule in self._target.rules if rule.action == "rollback"}
@@ -153,6 +176,7 @@ class Watch:
         """Writes the journal when it says something new. Raises ClusterError; after a conflict it is read anew."""
         if self._unreadable:
             return
+        self._memory.journal = send_off(self._journal, self._reporter.is_settled)
         worth = worth_keeping(self._journal)
         if worth == self._memory.kept:
             return
@@ -267,6 +291,8 @@ class Watch:
             other_breaches=await self._breaches_elsewhere(status, rules),
             now=self._clock(),
             dry_run=self._dry_run,
+            others_tripped=self._fleet.others_tripped(self._target.target, now=self._clock()),
+            fleet_size=self._fleet.size,
         )
         decision = decide(situation)
         self._memory.urgent = isinstance(decision, Rollback) or trip is not None
@@ -275,6 +301,7 @@ class Watch:
             return False
         if trip is None:
             self._memory.journal = open_trip(self._journal, decision.trip)
+            self._fleet.tripped(self._target.target, decision.trip.started_at)
         await self._keep()  # what cannot be journaled is not begun
         await self._carry_on(decision.trip, status)
         return True

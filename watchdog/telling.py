@@ -50,6 +50,10 @@ class Telling:
         _log.info("alert", kind=alert.kind.value, target=alert.target, text=alert.text, trip=alert.trip, key=alert.key)
         self._outbox.post(alert)
 
+    def is_settled(self, key: str) -> bool:
+        """True when no sink still has it to send."""
+        return self._outbox.is_settled(key)
+
     def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
         """The rule's gauges, and how long its source took."""
         self._metrics.rule_evaluated(target.target, state)
@@ -93,6 +97,10 @@ class Fanout:
         """Passed on."""
         for reporter in self._reporters:
             reporter.alert(alert)
+
+    def is_settled(self, key: str) -> bool:
+        """True when it is settled for all."""
+        return all(reporter.is_settled(key) for reporter in self._reporters)
 
     def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
         """Passed on."""

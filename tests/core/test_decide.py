@@ -125,6 +125,22 @@ def test_rollback_window(switched_at: float | None, expected: Reason | None) -> 
     assert reason(deciding(within, seen)) is expected
 
 
+@pytest.mark.parametrize(
+    ("others", "fleet", "expected"),
+    [
+        pytest.param(0, 1, None, id="alone"),
+        pytest.param(1, 2, Reason.STORM, id="one of two is enough"),
+        pytest.param(0, 2, None, id="the first of two"),
+        pytest.param(2, 10, None, id="the third of ten"),
+        pytest.param(3, 10, Reason.STORM, id="30 % of ten"),
+    ],
+)
+def test_F51_a_storm_holds(others: int, fleet: int, expected: Reason | None) -> None:
+    within = target()
+    decision = deciding(within, status(within), others_tripped=others, fleet_size=fleet)
+    assert reason(decision) is expected
+
+
 def test_the_first_guard_that_applies_wins() -> None:
     """Each row takes one trouble away, from the first in order to the last."""
     within = target()
@@ -154,6 +170,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "not_known_good",
         "other_color_breaches",
         "cooldown",
+        "storm",
         "good_not_ready",
     ]
     assert [guard.__name__ for guard in OPEN_TRIP] == [
@@ -215,7 +232,7 @@ def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
 
 
 @pytest.mark.parametrize("reapplied", [0, 1])
-def test_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int) -> None:
+def test_F61_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int) -> None:
     within = target()
     seen = status(within, trip=trip(reapplied=reapplied), service_fields={"annotations": OPEN})
     assert reason(deciding(within, seen, tripped=())) is None
@@ -225,7 +242,7 @@ def test_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int) ->
     ("manager", "cure"),
     [("argocd-controller", "RespectIgnoreDifferences=true"), ("kustomize-controller", "reconcile=disabled")],
 )
-def test_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> None:
+def test_F61_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> None:
     within = target()
     fields = {"annotations": OPEN, "selector_manager": manager}
     decision = deciding(within, status(within, trip=trip(reapplied=2), service_fields=fields), tripped=())
@@ -244,7 +261,7 @@ STAYS = {
 
 
 @pytest.mark.parametrize("case", STAYS)
-def test_known_good(case: str) -> None:
+def test_F50_known_good(case: str) -> None:
     within = target()
     seen = status(within)
     stays, why = STAYS[case]
@@ -257,7 +274,7 @@ def test_known_good(case: str) -> None:
     assert why in decision.sentence
 
 
-def test_a_new_image_on_the_idle_color_makes_it_untested() -> None:
+def test_F47_a_new_image_on_the_idle_color_makes_it_untested() -> None:
     within = target()
     journal = known(within, status(within))
     pushed = status(within, deployment_fields={"blue": {"revision": "2"}})

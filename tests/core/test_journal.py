@@ -98,7 +98,7 @@ def test_what_the_objects_still_say_of_an_ended_trip_is_history() -> None:
     assert adopt(replace(EMPTY, finished=(ended,)), status(WITHIN, trip=trip())).trip is None
 
 
-def test_the_rings_are_bounded() -> None:
+def test_F89_the_rings_are_bounded() -> None:
     journal = EMPTY
     for number in range(50):
         colors = ("green", "green") if number % 2 else ("blue", "blue")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from watchdog.core.instant import Instant
 from watchdog.core.model import TrippedRule
 
 
@@ -34,7 +35,7 @@ class Alert:
     key: str
     target: str
     namespace: str
-    at: float
+    at: Instant
     text: str
     trip: str | None = None
     from_color: str | None = None

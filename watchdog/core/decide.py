@@ -2,8 +2,7 @@
 
 Law: the first guard that applies wins, and each says why in a sentence; no guard means no reason to hold.
 
-`NEW_TRIP` guards the first write of a rollback, `OPEN_TRIP` every later one. The blast cap has no
-guard yet.
+`NEW_TRIP` guards the first write of a rollback, `OPEN_TRIP` every later one.
 """
 
 from collections.abc import Callable
@@ -19,6 +18,9 @@ from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
 from watchdog.core.readiness import Hopeless, Unready, readiness
 from watchdog.core.rules.language import Mode, Target
 
+STORM_SECONDS = 600.0
+STORM_SHARE = 0.3
+
 
 class Reason(StrEnum):
     """Why the watchdog holds. The value is the metric label and the Event's note."""
@@ -33,6 +35,7 @@ class Reason(StrEnum):
     NOT_KNOWN_GOOD = "not_known_good"
     OTHER_COLOR_BREACHES = "other_color_breaches"
     COOLDOWN = "cooldown"
+    STORM = "storm"
     GOOD_NOT_READY = "good_not_ready"
     CONTESTED = "contested"
 
@@ -59,7 +62,11 @@ Decision = Hold | Rollback
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a decision rests on. ``other_breaches`` names the tripped rules that breach on the other color too."""
+    """All that a decision rests on.
+
+    ``other_breaches`` names the tripped rules that breach on the other color too; of a fleet of ``fleet_size`` targets,
+    ``others_tripped`` others were rolled back within the last `STORM_SECONDS`.
+    """
 
     target: Target
     status: TargetStatus
@@ -68,6 +75,8 @@ class Situation:
     other_breaches: tuple[str, ...]
     now: float
     dry_run: bool
+    others_tripped: int = 0
+    fleet_size: int = 1
 
     @property
     def bad(self) -> str:
@@ -220,6 +229,18 @@ def cooldown(situation: Situation) -> Hold | None:
     return Hold(reason=Reason.COOLDOWN, sentence=sentence)
 
 
+def storm(situation: Situation) -> Hold | None:
+    """Too many targets were rolled back at once: the cause is hardly a release of each."""
+    most = max(1, int(STORM_SHARE * situation.fleet_size))
+    if situation.others_tripped < most:
+        return None
+    sentence = (
+        f"{situation.others_tripped} of {situation.fleet_size} targets were rolled back within "
+        f"{show_duration(STORM_SECONDS)}, at most {most} may be: look for a shared cause"
+    )
+    return Hold(reason=Reason.STORM, sentence=sentence)
+
+
 def good_not_ready(situation: Situation) -> Hold | None:
     """A Service would select too few ready pods of the good color, or others', and that cannot be mended."""
     return _hold_for(situation, Hopeless, Unready)
@@ -269,6 +290,7 @@ NEW_TRIP: tuple[Guard, ...] = (
     not_known_good,
     other_color_breaches,
     cooldown,
+    storm,
     good_not_ready,
 )
 OPEN_TRIP: tuple[Guard, ...] = (unreadable, paused, dry_run, contested, good_is_hopeless)

@@ -8,16 +8,18 @@ that is active now and nothing fired when it was left, or when a person vouched 
 is not, whatever else is known of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from watchdog.core.alert import Alert
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.instant import Instant
 from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Trip
 
 MOST_STAYS = 20
 MOST_FINISHED = 20
+MOST_ALERTS = 50
 _NOT_VOUCHED = frozenset({"false", "no", "off", "0", ""})
 
 
@@ -42,7 +44,10 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """What is remembered of a target. ``vouched`` holds, by color, the release that a person called good."""
+    """What is remembered of a target.
+
+    ``vouched`` holds, by color, the release that a person called good; ``outbox`` the alerts that are still to be sent.
+    """
 
     target: str
     states: Mapping[str, RuleState] = field(default_factory=dict)
@@ -50,6 +55,7 @@ class Journal:
     vouched: Mapping[str, str] = field(default_factory=dict)
     trip: Trip | None = None
     finished: tuple[FinishedTrip, ...] = ()
+    outbox: tuple[Alert, ...] = ()
 
     @property
     def last_trip(self) -> FinishedTrip | None:
@@ -125,6 +131,23 @@ def worth_keeping(journal: Journal) -> Journal:
     """The journal without the states that a restart may lose: rules at rest begin at rest."""
     states = {alert: state for alert, state in journal.states.items() if state.phase is not Phase.INACTIVE}
     return replace(journal, states=states)
+
+
+def trips(journal: Journal) -> tuple[Trip, ...]:
+    """The trips that have switched something, the open one last."""
+    ended = tuple(finished.trip for finished in journal.finished if finished.switched)
+    return (*ended, journal.trip) if journal.trip else ended
+
+
+def post(journal: Journal, alert: Alert) -> Journal:
+    """The journal with an alert that is still to be sent; the oldest make room."""
+    return replace(journal, outbox=(*journal.outbox, alert)[-MOST_ALERTS:])
+
+
+def send_off(journal: Journal, is_settled: Callable[[str], bool]) -> Journal:
+    """The journal without the alerts that have come to their end."""
+    left = tuple(alert for alert in journal.outbox if not is_settled(alert.key))
+    return journal if left == journal.outbox else replace(journal, outbox=left)
 
 
 def open_trip(journal: Journal, trip: Trip) -> Journal:

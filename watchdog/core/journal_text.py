@@ -16,7 +16,7 @@ from watchdog.core.journal import Journal
 
 SCHEMA = 1
 _JOURNAL = TypeAdapter(Journal)
-_PARTS = ("trip", "stays", "vouched", "finished", "states")
+_PARTS = ("trip", "stays", "vouched", "finished", "states", "outbox")
 
 
 class NewerSchemaError(UnreadableRecordError):

@@ -92,6 +92,10 @@ class _Lane:
     known: dict[str, None] = field(default_factory=dict)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def unsent(self) -> list[_Parcel]:
+        """What is in hand, and what waits."""
+        return [*([self.in_hand] if self.in_hand is not None else []), *self.waiting]
+
     def knows(self, key: str) -> bool:
         """Whether the key was posted before; remembers it, and forgets the oldest when there are too many."""
         if key in self.known:
@@ -127,6 +131,10 @@ class Outbox:
             else:
                 self._enqueue(lane, parcel)
 
+    def is_settled(self, key: str) -> bool:
+        """True when no sink still has the alert with this key to send."""
+        return not any(key == parcel.alert.key for lane in self._lanes for parcel in lane.unsent())
+
     async def run(self) -> None:
         """Sends until `close` has drained the lanes or its grace is over."""
         # Stamina would log a warning for each retry; ours tell of an alert when it is late and when it is lost.
@@ -152,8 +160,7 @@ class Outbox:
         return [Unsent(sink=lane.sink.name, alert=parcel.alert) for lane in self._lanes for parcel in self._left(lane)]
 
     def _left(self, lane: _Lane) -> list[_Parcel]:
-        left = [lane.in_hand] if lane.in_hand is not None else []
-        left += lane.waiting
+        left = lane.unsent()
         lane.in_hand = None
         lane.waiting.clear()
         for parcel in left:
