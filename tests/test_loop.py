@@ -16,9 +16,10 @@ from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.decide import Hold, Reason, Rollback
 from watchdog.core.journal import Ending
 from watchdog.core.journal_text import read_journal
-from watchdog.core.model import Measurement
+from watchdog.core.model import Measurement, TrippedRule
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
@@ -84,6 +85,7 @@ class Stage:
     script: Script = field(default_factory=Script)
     ear: Ear = field(default_factory=Ear)
     now: float = NOW
+    pace: float = 0.0
     fleet: Fleet = field(default_factory=lambda: Fleet(2))
 
     def __post_init__(self) -> None:
@@ -102,8 +104,13 @@ class Stage:
             journal=ConfigMapJournal(self.cluster, "banking-app", "banking-app"),
             reporter=self.ear,
             fleet=self.fleet,
-            clock=lambda: self.now,
+            clock=self.clock,
         )
+
+    def clock(self) -> float:
+        """Stands still between ticks, or runs by ``pace`` seconds each time that somebody looks."""
+        self.now += self.pace
+        return self.now
 
     async def tick(self, *, after: float = 1.0) -> None:
         """Lets time pass, and ticks once."""
@@ -469,3 +476,59 @@ async def test_F47_the_replicas_are_saved_before_they_are_gone(stage: Stage) -> 
     deployments = [each["metadata"] for each in stage.world.cluster.each(DEPLOYMENT, "banking-app")]
     saved = {each["name"]: each["annotations"].get(REPLICAS) for each in deployments}
     assert saved == {"backend-green": "3", "frontend-green": "3", "backend-blue": None, "frontend-blue": None}
+
+
+BY_HAND = TrippedRule(alert="by hand", value=None, threshold="the release notes were wrong", since=NOW)
+
+
+async def test_a_person_rolls_back_by_the_same_path(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    decision = await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset())
+    assert isinstance(decision, Rollback)
+    stage.pace = 3.0
+    ended = await stage.watch.roll_back_by_hand(decision.trip)
+    assert ended is not None
+    assert ended.recovered
+    assert_rolled_back_once(stage)
+
+
+async def test_a_person_is_told_what_holds_and_may_override_some_of_it(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, None)
+    held = await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset())
+    assert isinstance(held, Hold)
+    assert held.reason is Reason.NOT_KNOWN_GOOD
+    overridden = await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset({Reason.NOT_KNOWN_GOOD}))
+    assert isinstance(overridden, Rollback)
+    assert overridden.trip.overrides == ("not_known_good",)
+    stage.world.annotate("services", "frontend-service", PAUSED, "true")
+    everything = await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset(Reason))
+    assert isinstance(everything, Hold)
+    assert everything.reason is Reason.PAUSED, "a pause of somebody else is not overridden"
+
+
+async def test_S13_a_trip_is_undone_from_its_journal(stage: Stage) -> None:
+    await recover(stage)
+    assert stage.replicas("green") == [0, 0]
+    undoing = frozenset({Reason.NOT_KNOWN_GOOD, Reason.COOLDOWN})
+    decision = await stage.watch.judge_by_hand(BY_HAND, overrides=undoing, undoes="banking-app-1")
+    assert isinstance(decision, Rollback)
+    stage.pace = 3.0
+    assert await stage.watch.roll_back_by_hand(decision.trip) is not None
+    assert stage.colors() == {"green"}
+    assert (stage.replicas("green"), stage.replicas("blue")) == ([3, 3], [3, 3])
+
+
+async def test_a_running_watchdog_takes_up_what_a_person_began(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    daemon = stage.watch
+    stage.raise_watch()
+    decision = await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset())
+    assert isinstance(decision, Rollback)
+    stage.watch, hand = daemon, asyncio.create_task(stage.watch.roll_back_by_hand(decision.trip))
+    stage.pace = 3.0
+    while not hand.done():
+        await stage.watch.tick()
+        await asyncio.sleep(0.1)
+    assert_rolled_back_once(stage)

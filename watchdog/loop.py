@@ -22,12 +22,13 @@ from watchdog.cluster.observe import Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.contest import was_undone
-from watchdog.core.decide import Hold, Rollback, Situation, decide
+from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
 from watchdog.core.journal import (
     Journal,
     adopt,
     close_trip,
+    is_strange,
     open_trip,
     post,
     remember,
@@ -144,7 +145,7 @@ class Watch:
         now = self._clock()
         status = status_of(self._target, snapshot, now=now)
         try:
-            if self._memory.journal is None:
+            if self._memory.journal is None or is_strange(self._memory.journal, status):
                 self._memory.kept = await self._store.load()
                 self._memory.journal = adopt(self._memory.kept, status)
                 self._announcer.resend(self._journal.outbox)
@@ -283,28 +284,56 @@ class Watch:
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._tripped(status), self._journal.trip
-        situation = Situation(
-            target=self._target,
-            status=status,
-            journal=self._journal,
-            tripped=rules,
-            other_breaches=await self._breaches_elsewhere(status, rules),
-            now=self._clock(),
-            dry_run=self._dry_run,
-            others_tripped=self._fleet.others_tripped(self._target.target, now=self._clock()),
-            fleet_size=self._fleet.size,
-        )
+        situation = self._situation(status, rules)
+        situation = replace(situation, other_breaches=await self._breaches_elsewhere(status, rules))
         decision = decide(situation)
         self._memory.urgent = isinstance(decision, Rollback) or trip is not None
         await self._announcer.decision(decision, status, trip, rules)
         if isinstance(decision, Hold):
             return False
-        if trip is None:
-            self._memory.journal = open_trip(self._journal, decision.trip)
-            self._fleet.tripped(self._target.target, decision.trip.started_at)
-        await self._keep()  # what cannot be journaled is not begun
+        await self._begin(decision.trip)
         await self._carry_on(decision.trip, status)
         return True
+
+    def _situation(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> Situation:
+        now = self._clock()
+        return Situation(
+            target=self._target,
+            status=status,
+            journal=self._journal,
+            tripped=rules,
+            other_breaches=(),
+            now=now,
+            dry_run=self._dry_run,
+            others_tripped=self._fleet.others_tripped(self._target.target, now=now),
+            fleet_size=self._fleet.size,
+        )
+
+    async def _begin(self, trip: Trip) -> None:
+        """Journals a trip before its first write: what cannot be journaled is not begun."""
+        if self._journal.trip is None:
+            self._memory.journal = open_trip(self._journal, trip)
+            self._fleet.tripped(self._target.target, trip.started_at)
+        await self._keep()
+
+    # by hand
+
+    async def judge_by_hand(self, why: TrippedRule, *, overrides: frozenset[Reason], undoes: str = "") -> Decision:
+        """What the guards say to a rollback that a person asks for. Raises ClusterError."""
+        status = await self._observe()
+        situation = self._situation(status, (why,))
+        return decide(replace(situation, overrides=overrides, undoes=undoes))
+
+    async def roll_back_by_hand(self, trip: Trip) -> FinishedTrip | None:
+        """Begins a trip that was judged, and ticks until it has ended; None when the journal was lost meanwhile.
+
+        Raises ClusterError when it cannot be journaled.
+        """
+        await self._begin(trip)
+        while self._journal.trip is not None:
+            await self._act(None)
+            await asyncio.sleep(OPEN_TRIP_SECONDS)
+        return next((ended for ended in self._journal.finished if ended.trip.id == trip.id), None)
 
     def _tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
         """The rules that ask to leave the active color, on the evidence of the newest slot."""

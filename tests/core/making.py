@@ -92,7 +92,8 @@ def status(within: Target, colors: tuple[str, ...] = ("green", "green"), **field
     )
     deployments = {
         (declared.name, color): deployment(
-            declared.deployment_of(color), **{"ready": ready[color]} | deployment_fields.get(color, {})
+            declared.deployment_of(color),
+            **{"ready": ready[color], "replicas": max(3, ready[color])} | deployment_fields.get(color, {}),
         )
         for declared in within.services
         for color in COLORS

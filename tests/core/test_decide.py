@@ -47,6 +47,13 @@ def test_a_firing_rule_and_no_guard_roll_back() -> None:
     assert "ErrorRatio is 0.3, healthy is at most 0.05" in decision.sentence
 
 
+def test_pods_that_are_still_ready_and_about_to_go_do_not_count() -> None:
+    """The good color was scaled to 0 a moment ago, and its pods are not gone yet."""
+    within = target(rollback={"restore_good": False})
+    seen = status(within, deployment_fields={"blue": {"replicas": 0}})
+    assert reason(deciding(within, seen)) is Reason.GOOD_NOT_READY
+
+
 HOLDS: list[Any] = [
     pytest.param(lambda t: (status(t), {"tripped": ()}), Reason.NOTHING_FIRING, id="nothing fires on fresh evidence"),
     pytest.param(lambda t: (status(t, unreadable="broken"), {}), Reason.UNREADABLE, id="a record cannot be read"),

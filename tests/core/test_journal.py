@@ -71,6 +71,35 @@ def test_an_annotation_vouches_for_the_revision_that_it_was_first_seen_on() -> N
     assert why_not_known_good(withdrawn, status(WITHIN), "blue")
 
 
+@pytest.mark.parametrize(
+    ("values", "revision", "vouches"),
+    [
+        pytest.param(("3", "3"), "3", True, id="the revision that runs"),
+        pytest.param(("3", "3"), "4", False, id="an older revision"),
+        pytest.param(("4", "4"), "3", False, id="a revision that is still to come"),
+        pytest.param(("3", "2"), "3", False, id="one Deployment of two"),
+        pytest.param(("3", "true"), "3", True, id="a number and a word"),
+        pytest.param(("0", "0"), "0", False, id="nought, which is no"),
+        pytest.param(("03", "3"), "3", False, id="a number that no revision is written like"),
+    ],
+)
+def test_a_number_vouches_for_that_revision_alone(values: tuple[str, str], revision: str, *, vouches: bool) -> None:
+    look = status(WITHIN, deployment_fields={"blue": {"revision": revision}})
+    keys = [key for key in look.deployments if key[1] == "blue"]
+    annotated = {
+        key: replace(look.deployments[key], annotations={KNOWN_GOOD: value})
+        for key, value in zip(keys, values, strict=True)
+    }
+    look = replace(look, deployments={**look.deployments, **annotated})
+    assert (why_not_known_good(seen(look), look, "blue") == "") is vouches
+
+
+def test_a_number_vouches_anew_where_a_word_had_vouched_for_an_older_revision() -> None:
+    before = status(WITHIN, deployment_fields=VOUCHED)
+    pushed = status(WITHIN, deployment_fields={"blue": {"revision": "2", "annotations": {KNOWN_GOOD: "2"}}})
+    assert why_not_known_good(seen(before, pushed), pushed, "blue") == ""
+
+
 def test_a_rollback_marks_the_release_that_it_leaves() -> None:
     opened = open_trip(seen(status(WITHIN)), trip())
     assert stays(opened) == [("green", Ending.ROLLED_BACK)]

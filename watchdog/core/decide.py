@@ -65,7 +65,8 @@ class Situation:
     """All that a decision rests on.
 
     ``other_breaches`` names the tripped rules that breach on the other color too; of a fleet of ``fleet_size`` targets,
-    ``others_tripped`` others were rolled back within the last `STORM_SECONDS`.
+    ``others_tripped`` others were rolled back within the last `STORM_SECONDS`. A person may override the guards of
+    `OVERRIDABLE`, and undo the trip with the id ``undoes``.
     """
 
     target: Target
@@ -77,6 +78,8 @@ class Situation:
     dry_run: bool
     others_tripped: int = 0
     fleet_size: int = 1
+    overrides: frozenset[Reason] = frozenset()
+    undoes: str = ""
 
     @property
     def bad(self) -> str:
@@ -96,7 +99,7 @@ def decide(situation: Situation) -> Decision:
     """Hold with the first reason that applies, or roll back. An open trip is carried on under its own guards."""
     for guard in OPEN_TRIP if situation.journal.trip else NEW_TRIP:
         hold = guard(situation)
-        if hold is not None:
+        if hold is not None and hold.reason not in situation.overrides & OVERRIDABLE:
             return hold
     trip = situation.journal.trip or _new_trip(situation)
     because = " and ".join(_breach(rule) for rule in trip.rules)
@@ -113,6 +116,8 @@ def _new_trip(situation: Situation) -> Trip:
         good=situation.good,
         started_at=situation.now,
         rules=situation.tripped,
+        overrides=tuple(sorted(situation.overrides)),
+        undoes=situation.undoes,
         selectors={service.name: dict(service.selector) for service in situation.status.services},
         replicas={
             deployment.name: deployment.replicas
@@ -292,5 +297,16 @@ NEW_TRIP: tuple[Guard, ...] = (
     cooldown,
     storm,
     good_not_ready,
+)
+# What a person may know better. What would leave a Service without pods is not among it, nor a pause of somebody else.
+OVERRIDABLE = frozenset(
+    {
+        Reason.IRREVERSIBLE,
+        Reason.OUTSIDE_WINDOW,
+        Reason.NOT_KNOWN_GOOD,
+        Reason.OTHER_COLOR_BREACHES,
+        Reason.COOLDOWN,
+        Reason.STORM,
+    }
 )
 OPEN_TRIP: tuple[Guard, ...] = (unreadable, paused, dry_run, contested, good_is_hopeless)

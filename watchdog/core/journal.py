@@ -95,12 +95,22 @@ def switched_at(status: TargetStatus, *, now: float, last: Stay | None) -> float
 
 
 def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
-    """An annotation vouches for the revision that it was first seen on, not for those that come after."""
-    says: dict[str, bool] = {}
+    """A number vouches for that revision alone, a word for the revision that it was first seen on; none for later ones.
+
+    A color is vouched for when each of its Deployments is.
+    """
+    vouches: dict[str, bool] = {}
+    by_number: dict[str, bool] = {}
     for (_, color), deployment in status.deployments.items():
         value = deployment.annotations.get(KNOWN_GOOD, "").strip().lower()
-        says[color] = says.get(color, True) and value not in _NOT_VOUCHED
-    vouched = {color: journal.vouched.get(color, status.release(color)) for color, vouches in says.items() if vouches}
+        is_meant = value not in _NOT_VOUCHED and (not value.isdigit() or value == deployment.revision)
+        vouches[color] = vouches.get(color, True) and is_meant
+        by_number[color] = by_number.get(color, True) and value.isdigit()
+    vouched = {
+        color: status.release(color) if by_number[color] else journal.vouched.get(color, status.release(color))
+        for color in vouches
+        if vouches[color]
+    }
     return journal if vouched == dict(journal.vouched) else replace(journal, vouched=vouched)
 
 
@@ -169,6 +179,13 @@ def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -
     if not stays or stays[-1].color != trip.bad or stays[-1].ending is not before:
         return stays
     return (*stays[:-1], replace(stays[-1], ending=after))
+
+
+def is_strange(journal: Journal, status: TargetStatus) -> bool:
+    """True when the objects testify of a trip that the journal does not know: somebody else has written it since."""
+    if status.trip is None or (journal.trip is not None and journal.trip.id == status.trip.id):
+        return False
+    return all(finished.trip.id != status.trip.id for finished in journal.finished)
 
 
 def adopt(journal: Journal, status: TargetStatus) -> Journal:

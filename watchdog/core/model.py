@@ -160,7 +160,8 @@ class Trip:
     """One rollback from its first decision to its end.
 
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
-    undo it by. ``reapplied`` counts how often a switch that somebody undid was done again.
+    undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
+    for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
     """
 
     id: str
@@ -171,6 +172,8 @@ class Trip:
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     replicas: Mapping[str, int] = field(default_factory=dict)
     reapplied: int = 0
+    overrides: tuple[str, ...] = ()
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

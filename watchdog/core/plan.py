@@ -113,7 +113,7 @@ def plan(
     scale_downs = tuple(
         ScaleDown(deployment=deployment, trip=trip)
         for deployment in deployments_of(status, trip.bad)
-        if deployment.replicas > 0 and not status.borrowers.get(deployment.name)
+        if deployment.replicas > 0 and not status.borrowers.get(deployment.name) and not trip.undoes
     )
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)

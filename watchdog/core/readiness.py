@@ -54,15 +54,17 @@ def readiness(target: Target, status: TargetStatus, service: ServiceStatus, *, b
             f"{service.name} switched to {shown} would select {selected.foreign} pods that are not of {deployment.name}"
         )
     floor = max(1, math.ceil(target.rollback.min_ready * status.deployments[service.name, bad].ready))
-    if selected.ready >= floor:
-        return Ready()
-    if deployment.ready >= floor:
+    if selected.ready < floor <= deployment.ready:
         return Hopeless(
             f"{service.name} switched to {shown} would select {selected.ready} of {deployment.ready} ready pods of "
             f"{deployment.name}; name every selector key that differs by color in the rule file"
         )
+    # Pods that are still ready of a Deployment that was just scaled down will be gone in a moment.
+    if min(selected.ready, deployment.replicas) >= floor:
+        return Ready()
     needed = max(floor, _saved(deployment))
-    lacks = f"{deployment.name} has {selected.ready} ready pods, {floor} are needed before {service.name} may switch"
+    has = f"{selected.ready} ready pods of {deployment.replicas}"
+    lacks = f"{deployment.name} has {has}, {floor} are needed before {service.name} may switch"
     if deployment.replicas >= needed:
         return Unready(f"{lacks}; its pods do not get ready")
     if not target.rollback.restore_good:
