@@ -1,0 +1,56 @@
+"""The journal of one target in memory, and its way to the store.
+
+Law: what is remembered here is what the next process would read, or newer; whoever is overtaken by another writer reads
+anew before it does anything else.
+"""
+
+from collections.abc import Callable
+
+from watchdog.cluster.client import ConflictError
+from watchdog.cluster.journal import JournalStore
+from watchdog.core.annotations import UnreadableRecordError
+from watchdog.core.journal import Journal, adopt, is_strange, send_off, worth_keeping
+from watchdog.core.model import TargetStatus
+
+
+class Recollection:
+    """``journal`` is what is known now, and `keep` writes it; ``unreadable`` says why nothing is known."""
+
+    def __init__(self, target: str, store: JournalStore, *, is_settled: Callable[[str], bool]) -> None:
+        """``is_settled`` is asked for the key of each alert that is still in the outbox."""
+        self.journal = Journal(target=target)
+        self.unreadable = ""
+        self._store = store
+        self._is_settled = is_settled
+        self._kept: Journal | None = None
+
+    async def read(self, status: TargetStatus) -> bool:
+        """Reads the journal when it has to be; True when it did. Raises ClusterError.
+
+        It has to be at the start, after another writer, and when the objects testify of what it does not know.
+        """
+        if self._kept is not None and not is_strange(self.journal, status):
+            return False
+        try:
+            self._kept = await self._store.load()
+        except UnreadableRecordError as error:
+            self.unreadable = str(error)
+            return False
+        self.unreadable = ""
+        self.journal = adopt(self._kept, status)
+        return True
+
+    async def keep(self) -> None:
+        """Writes what is new. Raises ClusterError; ConflictError says that another writer was quicker."""
+        if self.unreadable:
+            return
+        self.journal = send_off(self.journal, self._is_settled)
+        worth = worth_keeping(self.journal)
+        if worth == self._kept:
+            return
+        try:
+            await self._store.save(worth)
+        except (ConflictError, UnreadableRecordError) as error:
+            self._kept = None
+            raise ConflictError(str(error)) from error
+        self._kept = worth

@@ -1,0 +1,87 @@
+"""Carries a rollback from its first write to its end, a few writes at a time.
+
+Law: what is to be done follows from the plan, which follows from what is seen; it is journaled before it is begun.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from watchdog.announce import Announcer
+from watchdog.cluster.apply import apply
+from watchdog.cluster.client import Cluster
+from watchdog.core.contest import was_undone
+from watchdog.core.journal import close_trip, open_trip
+from watchdog.core.model import FinishedTrip, TargetStatus, Trip
+from watchdog.core.plan import Plan, Stage, is_verified, plan
+from watchdog.core.rules.language import Target
+from watchdog.core.transition import Event
+from watchdog.fleet import Fleet
+from watchdog.recollection import Recollection
+
+ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
+
+
+class TripRunner:
+    """The rollbacks of one target, one at a time."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        cluster: Cluster,
+        known: Recollection,
+        announcer: Announcer,
+        fleet: Fleet,
+        clock: Callable[[], float],
+    ) -> None:
+        self._target = target
+        self._cluster = cluster
+        self._known = known
+        self._announcer = announcer
+        self._fleet = fleet
+        self._clock = clock
+        self._verified_since: float | None = None
+
+    def note_verified(self, status: TargetStatus) -> None:
+        """Remembers since when every Service has had ready endpoints of the good color only."""
+        trip = self._known.journal.trip
+        if trip is None or not is_verified(trip, status):
+            self._verified_since = None
+        elif self._verified_since is None:
+            self._verified_since = self._clock()
+            self._announcer.changed(Event.VERIFIED, moved=("", trip.good), trip=trip)
+
+    async def begin(self, trip: Trip) -> None:
+        """Journals a trip before its first write. Raises ClusterError: what cannot be journaled is not begun."""
+        if self._known.journal.trip is None:
+            self._known.journal = open_trip(self._known.journal, trip)
+            self._fleet.tripped(self._target.target, trip.started_at)
+        await self._known.keep()
+
+    async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool) -> None:
+        """Takes the next steps. Raises ClusterError; then the next call looks afresh.
+
+        People are told after a switch, and before the trip is closed.
+        """
+        now = self._clock()
+        todo = plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
+        self._announcer.stage(trip, todo)
+        if todo.stage in ENDS:
+            await self._announcer.progress(trip, status, todo)
+        elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
+            self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+            await self._known.keep()
+        for step in todo.steps:
+            await apply(self._cluster, self._target.namespace, step, now=now)
+            self._announcer.step(step)
+        if todo.stage in ENDS:
+            await self._close(trip, todo, now=now)
+        else:
+            await self._announcer.progress(trip, status, todo)
+
+    async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
+        has_switched = todo.stage is Stage.FINISHED
+        ended = FinishedTrip(trip=trip, finished_at=now, recovered=todo.recovered, switched=has_switched)
+        self._known.journal = close_trip(self._known.journal, ended)
+        await self._known.keep()
+        self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)
