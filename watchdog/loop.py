@@ -38,6 +38,7 @@ from watchdog.recollection import Recollection
 from watchdog.trip_runner import TripRunner
 
 OPEN_TRIP_SECONDS = 1.0
+GLANCE_SECONDS = 0.05
 TRIES = 5
 
 
@@ -85,7 +86,7 @@ class Watch:
         self._urgent = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Ticks each slot, and each second while something is urgent; stops between two ticks."""
+        """Ticks each slot, each second while something is urgent, at once after a switch; stops between two ticks."""
         while not stopping.is_set():
             await self.tick()
             with contextlib.suppress(TimeoutError):
@@ -95,6 +96,8 @@ class Watch:
     def _until_next_tick(self) -> float:
         now = self._clock()
         until_slot = slot_at(self._target, now) + self._target.interval - now
+        if self._trips.is_verifying:
+            return GLANCE_SECONDS
         return min(OPEN_TRIP_SECONDS, until_slot) if self._urgent else until_slot
 
     async def tick(self) -> None:
@@ -161,7 +164,8 @@ class Watch:
         if status.active is not None and await self._rolls_back_in(slot, status.active):
             return
         if self._known.journal.trip is None:
-            await self._act(None)
+            # Where nothing has tripped nothing can come of it, and what was seen at the start of the tick will do.
+            await self._act(None if self._tripped(status) else status)
 
     async def _rolls_back_in(self, slot: float, color: str) -> bool:
         """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""

@@ -3,6 +3,7 @@
 Law: what is to be done follows from the plan, which follows from what is seen; it is journaled before it is begun.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from watchdog.core.transition import Event
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
 
+VERIFYING_SECONDS = 2.0
 ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
 
 
@@ -41,6 +43,12 @@ class TripRunner:
         self._fleet = fleet
         self._clock = clock
         self._verified_since: float | None = None
+        self._switched_at = -math.inf
+
+    @property
+    def is_verifying(self) -> bool:
+        """True for the moment after a switch in which the EndpointSlices follow."""
+        return self._verified_since is None and self._clock() - self._switched_at < VERIFYING_SECONDS
 
     def note_verified(self, status: TargetStatus) -> None:
         """Remembers since when every Service has had ready endpoints of the good color only."""
@@ -74,6 +82,8 @@ class TripRunner:
         for step in todo.steps:
             await apply(self._cluster, self._target.namespace, step, now=now)
             self._announcer.step(step)
+        if todo.stage is Stage.SWITCHING:
+            self._switched_at = self._clock()
         if todo.stage in ENDS:
             await self._close(trip, todo, now=now)
         else:

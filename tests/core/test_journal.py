@@ -108,6 +108,11 @@ def test_a_rollback_marks_the_release_that_it_leaves() -> None:
     assert "was itself rolled back" in why_not_known_good(back, status(WITHIN, ("blue", "blue")), "green")
 
 
+def test_while_a_rollback_leaves_a_release_its_stay_is_the_same_one() -> None:
+    opened = open_trip(seen(status(WITHIN)), trip())
+    assert see(opened, status(WITHIN), firing=True, now=NOW + 1) == opened
+
+
 def test_a_rollback_that_was_given_up_leaves_the_release_where_it_was() -> None:
     before = seen(status(WITHIN))
     ended = FinishedTrip(trip=trip(), finished_at=NOW, recovered=False, switched=False)

@@ -102,7 +102,7 @@ def decide(situation: Situation) -> Decision:
         if hold is not None and hold.reason not in situation.overrides & OVERRIDABLE:
             return hold
     trip = situation.journal.trip or _new_trip(situation)
-    because = " and ".join(_breach(rule) for rule in trip.rules)
+    because = " and ".join(map(str, trip.rules))
     return Rollback(
         trip=trip, sentence=f"rolling {situation.target.target} back from {trip.bad} to {trip.good}: {because}"
     )
@@ -125,11 +125,6 @@ def _new_trip(situation: Situation) -> Trip:
             if color == situation.bad
         },
     )
-
-
-def _breach(rule: TrippedRule) -> str:
-    value = "no value" if rule.value is None else f"{rule.value:g}"
-    return f"{rule.alert} is {value}, healthy is {rule.threshold}"
 
 
 def unreadable(situation: Situation) -> Hold | None:

@@ -77,7 +77,8 @@ def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: fl
         return journal
     release = status.release(active)
     last = journal.stays[-1] if journal.stays else None
-    if last is not None and last.ending is Ending.LASTS and last.release == release:
+    is_being_left = journal.trip is not None and journal.trip.bad == active
+    if last is not None and last.release == release and (last.ending is Ending.LASTS or is_being_left):
         return journal
     stays = journal.stays
     if last is not None and last.ending is Ending.LASTS:

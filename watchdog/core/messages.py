@@ -123,11 +123,7 @@ def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
 
 
 def _why(rules: tuple[TrippedRule, ...]) -> str:
-    return " ".join(
-        f"{rule.alert} was {'without a value' if rule.value is None else f'{rule.value:g}'} "
-        f"since {show_instant(rule.since)}, healthy is {rule.threshold}."
-        for rule in rules
-    )
+    return " ".join(f"{rule}, since {show_instant(rule.since)}." for rule in rules)
 
 
 def _episode(rules: tuple[TrippedRule, ...]) -> str:

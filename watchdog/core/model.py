@@ -15,6 +15,10 @@ Selector = Mapping[str, str]
 Annotations = Mapping[str, str]
 
 
+BY_HAND = "by hand"
+"""The alert of a rollback that a person asked for."""
+
+
 class Outcome(StrEnum):
     """What one slot said about one rule. Only BREACH ever moves a rule towards firing."""
 
@@ -147,12 +151,18 @@ class ServiceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrippedRule:
-    """The evidence of one rule at the moment of the decision."""
+    """The evidence of one rule at the moment of the decision; of a person's wish, `BY_HAND` and why."""
 
     alert: str
     value: float | None
     threshold: str
     since: Instant
+
+    def __str__(self) -> str:
+        if self.alert == BY_HAND:
+            return f"{BY_HAND}: {self.threshold}"
+        value = "no value" if self.value is None else f"{self.value:g}"
+        return f"{self.alert} is {value}, healthy is {self.threshold}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

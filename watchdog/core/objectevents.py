@@ -75,8 +75,4 @@ def _scaled_down(deployment: DeploymentStatus, trip: Trip) -> ObjectEvent:
 
 
 def _switched_note(trip: Trip) -> str:
-    because = "; ".join(
-        f"{rule.alert} {'had no value' if rule.value is None else f'was {rule.value:g}'}, healthy is {rule.threshold}"
-        for rule in trip.rules
-    )
-    return f"{trip.id}: switched from {trip.bad} to {trip.good}: {because}"
+    return f"{trip.id}: switched from {trip.bad} to {trip.good}: {'; '.join(map(str, trip.rules))}"
