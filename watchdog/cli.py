@@ -1,14 +1,14 @@
-"""The command line: ``watchdog run``, ``check``, ``demo``.
+"""The command line: ``watchdog run``, ``check``, ``demo``, ``pause``, ``resume``, ``trust``, ``history``.
 
-Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage. What a command does
-not need it does not import.
+Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage, 3 no cluster. What a
+command does not need it does not import.
 """
 
 import asyncio
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -127,3 +127,106 @@ def demo(
     from watchdog.demo.stage import perform  # noqa: PLC0415
 
     raise typer.Exit(perform(keep=keep, as_json=as_json, picture=picture))
+
+
+_Name = Annotated[str, typer.Argument(metavar="TARGET", help="A target of the rule files.", show_default=False)]
+_Rules = Annotated[Path | None, typer.Option(help="Folder of rule files; overrides WATCHDOG_RULES.")]
+_Shown = Annotated[bool, typer.Option("--dry-run", help="Print what kubectl would be told instead, and do nothing.")]
+
+
+@app.command()
+def pause(
+    target: _Name,
+    *,
+    reason: Annotated[str, typer.Option(help="Told to whoever asks why.", show_default=False)] = "",
+    lasting: Annotated[str, typer.Option("--for", help="How long, such as 2h.", show_default="until resumed")] = "",
+    rules: _Rules = None,
+    dry_run: _Shown = False,
+) -> None:
+    """Pause a target: the watchdog goes on watching it, and does nothing."""
+    from watchdog.commands.pause import Pause  # noqa: PLC0415
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+
+    command = Pause(target=target, reason=reason, lasting=lasting, dry_run=dry_run)
+    raise typer.Exit(perform(command, rules=rules))
+
+
+@app.command()
+def resume(target: _Name, *, rules: _Rules = None, dry_run: _Shown = False) -> None:
+    """End the pause of a target; exits with 1 when something above it pauses it still."""
+    from watchdog.commands.pause import Resume  # noqa: PLC0415
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+
+    raise typer.Exit(perform(Resume(target=target, dry_run=dry_run), rules=rules))
+
+
+@app.command()
+def trust(
+    target: _Name,
+    *,
+    color: Annotated[str, typer.Option(help="The color to vouch for.", show_default="the idle one")] = "",
+    rules: _Rules = None,
+    dry_run: _Shown = False,
+) -> None:
+    """Vouch for a color as it is now, so that it may be rolled back to."""
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+    from watchdog.commands.trust import Trust  # noqa: PLC0415
+
+    raise typer.Exit(perform(Trust(target=target, color=color, dry_run=dry_run), rules=rules))
+
+
+@app.command()
+def history(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="All of them if left out.", show_default=False)] = "",
+    *,
+    output: Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to show it.")] = "table",
+    rules: _Rules = None,
+) -> None:
+    """Show the rollbacks of a target and the releases that were active, the newest first."""
+    from watchdog.commands.history import History  # noqa: PLC0415
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+
+    raise typer.Exit(perform(History(target=target, as_json=output == "json"), rules=rules))
+
+
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_EvenIf = Annotated[
+    list[str] | None, typer.Option("--even-if", metavar="REASON", help="Override a guard; can be repeated.")
+]
+_Plan = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+
+
+@app.command()
+def rollback(
+    target: _Name,
+    *,
+    to: Annotated[str, typer.Option(metavar="COLOR", help="The color to return to.", show_default="the idle one")] = "",
+    why: Annotated[str, typer.Option(help="Goes into the journal.")] = "a person asked for it",
+    even_if: _EvenIf = None,
+    yes: _Yes = False,
+    dry_run: _Plan = False,
+    rules: _Rules = None,
+) -> None:
+    """Roll a target back by hand: the same guards, writes and journal as when the watchdog does it."""
+    from watchdog.commands.rollback import Consent, Rollback  # noqa: PLC0415
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+
+    consent = Consent(yes=yes, dry_run=dry_run, even_if=tuple(even_if or ()))
+    raise typer.Exit(perform(Rollback(target=target, to=to, why=why, consent=consent), rules=rules))
+
+
+@app.command()
+def undo(
+    trip: Annotated[str, typer.Argument(metavar="TRIP", help="The id of a rollback that has ended.")],
+    *,
+    even_if: _EvenIf = None,
+    yes: _Yes = False,
+    dry_run: _Plan = False,
+    rules: _Rules = None,
+) -> None:
+    """Undo a rollback: give the color that was left its pods and the traffic back."""
+    from watchdog.commands.rollback import Consent, Undo  # noqa: PLC0415
+    from watchdog.commands.session import run as perform  # noqa: PLC0415
+
+    consent = Consent(yes=yes, dry_run=dry_run, even_if=tuple(even_if or ()))
+    raise typer.Exit(perform(Undo(trip=trip, consent=consent), rules=rules))

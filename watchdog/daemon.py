@@ -5,15 +5,22 @@ Law: this is the only place where the parts meet; what each of them does is deci
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
 from watchdog import __version__
 from watchdog.announce import Reporter
-from watchdog.cluster.access import missing_permissions, permissions_needed
+from watchdog.cluster.access import (
+    Permission,
+    journal_permissions,
+    lease_permissions,
+    missing_permissions,
+    permissions_needed,
+)
 from watchdog.cluster.client import Cluster, ClusterError
+from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
 from watchdog.cluster.observe import Myself
 from watchdog.core.rules.language import Mode, Target
 from watchdog.loop import Source, Watch
@@ -21,6 +28,8 @@ from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
 from watchdog.ruleset import RuleSet
 from watchdog.settings import Settings, parse_listen
+from watchdog.shards import elector_of, leases_of, shards_of, watch_while_held
+from watchdog.standing import Standing
 from watchdog.telling import Fanout, Telling
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
@@ -53,27 +62,37 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)
         reporter = Fanout(telling, listener) if listener else telling
-        watches = [
-            Watch(
+
+        def watch(target: Target, writer: Cluster) -> Watch:
+            return Watch(
                 target,
-                cluster=cluster,
+                cluster=writer,
                 sources=sources,
+                journal=_journal(settings, target, writer),
                 reporter=reporter,
                 dry_run=settings.dry_run,
                 myself=_myself(settings),
             )
-            for target in rules.targets
-        ]
+
         listening = serving(parse_listen(settings.listen), health=health, registry=metrics.registry)
         address = await stack.enter_async_context(listening)
-        metrics.rules_loaded(rules.digest, {each.target: [rule.alert for rule in each.rules] for each in rules.targets})
+        metrics.rules_loaded(rules.digest, _alerts(rules.targets))
         health.rules_loaded(each.target for each in rules.targets)
-        _log.info("started", version=__version__, targets=len(watches), listening=f"{address.host}:{address.port}")
+        _log.info(
+            "started", version=__version__, targets=len(rules.targets), listening=f"{address.host}:{address.port}"
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(outbox.run())
             heartbeat = group.create_task(_beat(health))
-            await _warn_of_missing_permissions(cluster, rules.targets, dry_run=settings.dry_run)
-            await _watch_until(stopping, watches)
+            await _warn_of_missing_permissions(cluster, _permissions(settings, rules.targets))
+            if settings.leader_election:
+                shards = shards_of(rules.targets, settings.shards)
+                alerts = [_alerts(shard) for shard in shards]
+                standing = Standing(alerts, digest=rules.digest, metrics=metrics, health=health)
+                elector = elector_of(settings, cluster, listener=standing)
+                await watch_while_held(elector, shards, watch, cluster=cluster, stopping=stopping)
+            else:
+                await _watch_until(stopping, [watch(target, cluster) for target in rules.targets])
             heartbeat.cancel()
             await outbox.close(ALERT_GRACE_SECONDS)
         _log.info("stopped")
@@ -88,6 +107,16 @@ async def _watch_until(stopping: asyncio.Event, watches: Iterable[Watch]) -> Non
         _, late = await asyncio.wait(tasks, timeout=TICK_GRACE_SECONDS)
         for task in late:
             task.cancel()
+
+
+def _alerts(targets: Iterable[Target]) -> dict[str, list[str]]:
+    return {target.target: [rule.alert for rule in target.rules] for target in targets}
+
+
+def _journal(settings: Settings, target: Target, cluster: Cluster) -> JournalStore:
+    if settings.dry_run or target.mode is Mode.DRY_RUN:
+        return MemoryJournal(target.target)
+    return ConfigMapJournal(cluster, settings.namespace or target.namespace, target.target)
 
 
 async def _beat(health: Health) -> None:
@@ -127,14 +156,19 @@ async def _sources(settings: Settings, targets: Iterable[Target]) -> AsyncIterat
         yield sources
 
 
-async def _warn_of_missing_permissions(cluster: Cluster, targets: Iterable[Target], *, dry_run: bool) -> None:
-    """Says at the start what the watchdog will not be allowed to do. A dry run asks nothing: asking is a POST."""
-    needed = [
-        permission
-        for target in targets
-        if target.mode is Mode.ENFORCE and not dry_run
-        for permission in permissions_needed(target)
-    ]
+def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permission]:
+    """What to ask for at the start. A dry run asks for nothing: asking is a POST."""
+    enforced = [target for target in targets if target.mode is Mode.ENFORCE and not settings.dry_run]
+    needed = [permission for target in enforced for permission in permissions_needed(target)]
+    for target in enforced:
+        needed += journal_permissions(settings.namespace or target.namespace, [target.target])
+    if enforced and settings.leader_election and settings.namespace is not None:
+        needed += lease_permissions(settings.namespace, leases_of(settings))
+    return needed
+
+
+async def _warn_of_missing_permissions(cluster: Cluster, needed: Sequence[Permission]) -> None:
+    """Says at the start what the watchdog will not be allowed to do."""
     try:
         missing = await missing_permissions(cluster, needed)
     except ClusterError as error:

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -137,6 +138,12 @@ class ElasticsearchSettings(Credentials):
     deadline: float = Field(default=5.0, gt=0, le=60, description="seconds for one search, all in all")
 
 
+def _needs_namespace(wanted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it so
+    if wanted and info.data.get("namespace") is None:
+        raise ValueError("the Leases live in the watchdog's own namespace: set WATCHDOG_NAMESPACE")
+    return wanted
+
+
 class Settings(BaseSettings):
     """Everything that `watchdog run` can be told."""
 
@@ -154,6 +161,9 @@ class Settings(BaseSettings):
     kube_context: str | None = None
     namespace: str | None = Field(default=None, description="the watchdog's own namespace")
     deployment: str | None = Field(default=None, description="the watchdog's own Deployment: pausing it pauses all")
+    pod_name: str | None = Field(default=None, description="the replica's name in the Leases; else the host's name")
+    shards: int = Field(default=1, ge=1, le=64, description="how many Leases the targets are spread over")
+    leader_election: Annotated[bool, AfterValidator(_needs_namespace)] = False
     prometheus: PrometheusSettings | None = None
     elasticsearch: ElasticsearchSettings | None = None
     webhook_url: SecretStr | None = None

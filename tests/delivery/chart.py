@@ -95,13 +95,15 @@ class Installed:
 
 
 @contextmanager
-def installed(plane: ControlPlane, folder: Path, *, rules: dict[str, str]) -> Iterator[Installed]:
+def installed(
+    plane: ControlPlane, folder: Path, *, rules: dict[str, str], values: Object | None = None
+) -> Iterator[Installed]:
     """The chart, installed into a namespace of its own; the namespaces that it watches have to be there."""
     namespace = f"watchdog-{secrets.token_hex(4)}"
     flags: tuple[str | Path, ...] = ("--kubeconfig", plane.kubeconfig, "--namespace", namespace)
     plane.admin.create_namespace(namespace)
-    values = with_values(folder, {}, rules=rules)
-    run_helm("install", RELEASE, CHART, *flags, *values, "--wait", "--timeout", "60s")
+    given = with_values(folder, values or {}, rules=rules)
+    run_helm("install", RELEASE, CHART, *flags, *given, "--wait", "--timeout", "60s")
     try:
         yield Installed(namespace=namespace, token=plane.admin.create_token(namespace, RELEASE))
     finally:

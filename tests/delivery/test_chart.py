@@ -15,9 +15,11 @@ from tests.delivery.chart import with_values as arguments_of
 from tests.stack.build import PartUnavailableError
 from tests.stack.tools import helm
 from watchdog import __version__
-from watchdog.cluster.access import Permission, permissions_needed
+from watchdog.cluster.access import Permission, journal_permissions, lease_permissions, permissions_needed
 from watchdog.core.rules.language import Mode, Target
+from watchdog.core.sharding import lease_names, shard_of
 from watchdog.settings import Settings
+from watchdog.shards import leases_of
 
 FEW_RULES = textwrap.dedent("""
     target: shop
@@ -118,9 +120,60 @@ def test_each_rule_file_has_a_role_in_its_own_namespace(tmp_path: Path) -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE_NAMESPACE}]
 
 
-def test_at_home_it_may_read_its_own_deployment_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("values", "leases"),
+    [
+        pytest.param({}, lease_names(RELEASE, 1), id="one shard"),
+        pytest.param({"shards": 3}, lease_names(RELEASE, 3), id="three shards"),
+        pytest.param({"leaderElection": False}, None, id="no election"),
+    ],
+)
+def test_at_home_it_may_read_its_own_deployment_and_write_its_leases_and_journals(
+    tmp_path: Path, values: dict[str, Any], leases: list[str] | None
+) -> None:
     own = Permission(verb="get", group="apps", resource="deployments", namespace=RELEASE_NAMESPACE, name=RELEASE)
-    assert render(tmp_path, {}).permissions(RELEASE) == {own}
+    election = () if leases is None else lease_permissions(RELEASE_NAMESPACE, leases)
+    journal = journal_permissions(RELEASE_NAMESPACE, ["banking-app"])
+    assert render(tmp_path, values).permissions(RELEASE) == {own, *election, *journal}
+
+
+def test_a_dry_run_keeps_no_journal(tmp_path: Path) -> None:
+    granted = render(tmp_path, {"dryRun": True}).permissions(RELEASE)
+    assert [each for each in granted if each.resource == "configmaps"] == []
+
+
+def test_the_leases_of_the_chart_are_those_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render(tmp_path, {"shards": 3, "replicas": 2})
+    deployment = rendered.one("Deployment", RELEASE)["spec"]
+    assert deployment["replicas"] == 2
+    for variable in deployment["template"]["spec"]["containers"][0]["env"]:
+        monkeypatch.setenv(variable["name"], variable.get("value", RELEASE_NAMESPACE))
+    settings = Settings()
+    assert (settings.leader_election, settings.shards) == (True, 3)
+    named = {each.name for each in rendered.permissions(RELEASE) if each.resource == "leases" and each.name}
+    assert named == set(leases_of(settings))
+
+
+def test_F41_the_fence_asks_for_the_lease_of_each_targets_own_shard(tmp_path: Path) -> None:
+    names = [f"shop-{number}" for number in range(12)]
+    rules = {f"{name}.yaml": FEW_RULES.replace("target: shop", f"target: {name}") for name in names}
+    rendered = render(tmp_path, {"shards": 5, "fence": {"enabled": True}}, rules=rules)
+    for name in names:
+        binding = rendered.one("ValidatingAdmissionPolicyBinding", f"{RELEASE_NAMESPACE}-{RELEASE}-{name}")["spec"]
+        assert binding["policyName"] == f"{RELEASE_NAMESPACE}-{RELEASE}"
+        assert binding["paramRef"] == {
+            "name": f"{RELEASE}-shard-{shard_of(name, 5)}",
+            "namespace": RELEASE_NAMESPACE,
+            "parameterNotFoundAction": "Deny",
+        }
+
+
+def test_nothing_of_the_whole_cluster_is_installed_unless_asked_for(tmp_path: Path) -> None:
+    namespaced = {"ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount"}
+    assert {each["kind"] for each in render(tmp_path, {}).objects} == namespaced
+    more = render(tmp_path, {"fence": {"enabled": True}, "flowSchema": {"enabled": True}}, rules={"s.yaml": FEW_RULES})
+    cluster_wide = {"FlowSchema", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    assert {each["kind"] for each in more.objects} == namespaced | cluster_wide
 
 
 def test_nothing_is_granted_by_wildcard_or_for_the_whole_cluster(tmp_path: Path) -> None:
@@ -144,7 +197,7 @@ def test_other_rules_are_another_pod(tmp_path: Path) -> None:
     assert checksum(FEW_RULES) != checksum(FEW_RULES.replace("max: 1", "max: 2"))
 
 
-def test_the_pod_is_confined(tmp_path: Path) -> None:
+def test_F82_the_pod_is_confined(tmp_path: Path) -> None:
     spec = render(tmp_path, EVERYTHING).one("Deployment", RELEASE)["spec"]
     pod = spec["template"]["spec"]
     (container,) = pod["containers"]
@@ -220,6 +273,9 @@ def test_no_variable_is_there_without_a_value(tmp_path: Path) -> None:
         pytest.param({"promehteus": {}}, None, "promehteus", id="a misspelled value"),
         pytest.param(
             {"prometheus": {"url": "http://me:secret@prometheus"}}, None, "/prometheus/url", id="credentials in a URL"
+        ),
+        pytest.param(
+            {"replicas": 2, "leaderElection": False}, None, "would all act", id="several replicas without an election"
         ),
         pytest.param({"elasticsearch": {"urls": ["http://elasticsearch"]}}, None, "/elasticsearch/urls", id="no port"),
     ],

@@ -15,8 +15,9 @@ from tests.stack.admin import Admin, ApiError, path_of
 from tests.stack.build import PartUnavailableError
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.tools import helm
-from watchdog.cluster.access import Permission, permissions_needed
+from watchdog.cluster.access import Permission, journal_permissions, lease_permissions, permissions_needed
 from watchdog.core.rules.language import Target
+from watchdog.core.sharding import lease_names
 
 RULES = """
 target: bank
@@ -110,10 +111,11 @@ def test_the_token_may_what_the_code_asks_for_and_nothing_else(ground: Ground, c
     """The API server itself lists what a token may; an account without any rights is what everybody may."""
     nobody = Admin(control_plane.url, control_plane.ca_file, control_plane.admin.create_token(ground.space, "nobody"))
     target = Target.model_validate(yaml.safe_load(ground.rules))
-    own = Permission(verb="get", group="apps", resource="deployments", namespace=ground.release.namespace, name=RELEASE)
+    home = ground.release.namespace
+    own = Permission(verb="get", group="apps", resource="deployments", namespace=home, name=RELEASE)
     for namespace, needed in (
         (ground.space, set(permissions_needed(target))),
-        (ground.release.namespace, {own}),
+        (home, {own, *lease_permissions(home, lease_names(RELEASE, 1)), *journal_permissions(home, ["bank"])}),
         ("default", set()),
     ):
         assert permissions_of(ground.client, namespace) - permissions_of(nobody, namespace) == needed

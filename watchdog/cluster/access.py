@@ -51,6 +51,31 @@ def permissions_needed(target: Target) -> tuple[Permission, ...]:
     return (*reads, *patches)
 
 
+def journal_permissions(namespace: str, targets: Iterable[str]) -> tuple[Permission, ...]:
+    """What the journals of these targets need."""
+    anywhere = Permission(verb="create", group="", resource="configmaps", namespace=namespace)
+    named = [
+        Permission(verb=verb, group="", resource="configmaps", namespace=namespace, name=f"canary-watchdog-{target}")
+        for target in targets
+        for verb in ("get", "patch")
+    ]
+    return (anywhere, *named) if named else ()
+
+
+def lease_permissions(namespace: str, names: Iterable[str]) -> tuple[Permission, ...]:
+    """What the election needs. What does not exist yet, and a list, cannot be limited to names."""
+    group, resource = "coordination.k8s.io", "leases"
+    anywhere = [
+        Permission(verb=verb, group=group, resource=resource, namespace=namespace) for verb in ("list", "create")
+    ]
+    named = [
+        Permission(verb=verb, group=group, resource=resource, namespace=namespace, name=name)
+        for name in names
+        for verb in ("get", "patch")
+    ]
+    return (*anywhere, *named)
+
+
 def _deployment(namespace: str, name: str) -> list[Permission]:
     return [
         Permission(

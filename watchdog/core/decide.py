@@ -202,9 +202,10 @@ def not_known_good(situation: Situation) -> Hold | None:
     if not why:
         return None
     names = sorted({service.deployment_of(situation.good) for service in situation.target.services})
+    annotate = f"kubectl -n {situation.target.namespace} annotate deployment {' '.join(names)} {KNOWN_GOOD}=true"
     sentence = (
         f"{situation.good} is not known to be good: {why}. To vouch for it as it is: "
-        f"kubectl -n {situation.target.namespace} annotate deployment {' '.join(names)} {KNOWN_GOOD}=true"
+        f"watchdog trust {situation.target.target}, or {annotate}"
     )
     return Hold(reason=Reason.NOT_KNOWN_GOOD, sentence=sentence)
 

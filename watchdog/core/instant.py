@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 
 def show_instant(seconds: float) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """RFC 3339 in UTC with milliseconds. Raises OverflowError, ValueError or OSError for what no calendar holds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

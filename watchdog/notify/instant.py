@@ -3,7 +3,7 @@
 Law: every number has a form, since a record edited by hand must not keep an alert from being told.
 """
 
-from watchdog.core.annotations import show_instant
+from watchdog.core.instant import show_instant
 
 
 def iso(seconds: float) -> str:

@@ -28,6 +28,7 @@ class Health:
         self._clock = clock
         self._beat_at = clock()
         self._expected: frozenset[str] | None = None
+        self._held: frozenset[str] | None = None
         self._ticked: set[str] = set()
 
     def beat(self) -> None:
@@ -38,6 +39,11 @@ class Health:
         """A rule set with these targets is in force."""
         self._expected = frozenset(targets)
         self._ticked &= self._expected
+
+    def holds(self, targets: Iterable[str]) -> None:
+        """Of all targets this replica watches these; other replicas watch the rest."""
+        self._held = frozenset(targets)
+        self._ticked &= self._held
 
     def tick_completed(self, target: str) -> None:
         """A tick of this target went through, its cluster answering."""
@@ -53,10 +59,13 @@ class Health:
         )
 
     def ready(self) -> Verdict:
-        """Well when rules are loaded and each target had a tick with access to its cluster."""
+        """Well when rules are loaded and each target that is watched here had a tick with access to its cluster."""
         if self._expected is None:
             return Verdict(is_well=False, sentence="No rule set is loaded.")
-        waiting = sorted(self._expected - self._ticked)
+        watched = self._expected if self._held is None else self._expected & self._held
+        waiting = sorted(watched - self._ticked)
         if waiting:
             return Verdict(is_well=False, sentence=f"No completed tick yet of: {', '.join(waiting)}.")
-        return Verdict(is_well=True, sentence=f"Watching {len(self._expected)} target(s).")
+        standing_by = len(self._expected) - len(watched)
+        others = f" Standing by for {standing_by} more." if standing_by else ""
+        return Verdict(is_well=True, sentence=f"Watching {len(watched)} target(s).{others}")

@@ -60,6 +60,15 @@ class Metrics:
         self._writes = Counter(
             "watchdog_writes", "Writes to the API server, by kind and result.", ["kind", "result"], registry=registry
         )
+        self._leader = Gauge(
+            "watchdog_leader", "1 while this replica acts for the shard.", ["shard"], registry=registry
+        )
+        self._lease_transitions = Counter(
+            "watchdog_lease_transitions",
+            "Shards that this replica gained, lost or handed over.",
+            ["shard", "transition"],
+            registry=registry,
+        )
         self._alerts = Counter(
             "watchdog_alerts", "What became of alerts, by sink and result.", ["sink", "result"], registry=registry
         )
@@ -70,6 +79,16 @@ class Metrics:
         self._ticks.keep(rules)
         self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
         self._decisions.keep(rules)
+
+    def standing_by(self, shards: int) -> None:
+        """There are that many shards, and this replica holds none of them yet."""
+        for shard in range(shards):
+            self._leader.labels(shard).set(0)
+
+    def shard_changed(self, shard: int, transition: str, *, leads: bool) -> None:
+        """A shard was ``gained``, ``lost`` or ``handed_over``."""
+        self._leader.labels(shard).set(leads)
+        self._lease_transitions.labels(shard, transition).inc()
 
     def tick_completed(self, target: str, *, at: float, duration: float) -> None:
         """A tick went through; ``at`` is its end in Unix seconds, ``duration`` is seconds."""

@@ -1,0 +1,86 @@
+"""``watchdog rollback`` and ``watchdog undo``: the plan, the guards, what is done, and that it is undone."""
+
+import pytest
+
+from tests.commands.conftest import TARGET, Desk
+from tests.stack.banking import REPOSITORY
+from watchdog.core.annotations import PAUSED
+from watchdog.sim.kubernetes.kinds import DEPLOYMENT
+
+
+def replicas(desk: Desk) -> dict[str, int]:
+    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in desk.world.cluster.each(DEPLOYMENT, TARGET)}
+
+
+def colors(desk: Desk) -> set[str]:
+    return set(desk.world.active_colors().values())
+
+
+@pytest.fixture
+def fast(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The shipped rule file, without its delay."""
+    folder = tmp_path_factory.mktemp("rules")
+    text = (REPOSITORY / "rules" / "banking-app.yaml").read_text()
+    (folder / "banking-app.yaml").write_text(text.replace("scale_down_delay: 30s", "scale_down_delay: 0s"))
+    return str(folder)
+
+
+async def test_the_plan_is_printed_and_nothing_is_done(desk: Desk) -> None:
+    assert (await desk.type("trust", TARGET)).exit_code == 0
+    done = await desk.type("rollback", TARGET, "--dry-run")
+    assert done.exit_code == 0
+    assert "switch backend-service: app=backend-green → app=backend-blue" in done.stdout
+    assert "switch frontend-service: app=frontend,color=green → app=frontend,color=blue" in done.stdout
+    assert "scale backend-green: 3 → 0, 30s after the switch" in done.stdout
+    assert colors(desk) == {"green"}
+
+
+async def test_without_a_yes_nothing_is_done(desk: Desk) -> None:
+    assert (await desk.type("trust", TARGET)).exit_code == 0
+    done = await desk.type("rollback", TARGET)
+    assert done.exit_code == 2
+    assert "add --yes" in done.stderr
+    assert colors(desk) == {"green"}
+
+
+async def test_what_holds_is_said_with_its_override(desk: Desk) -> None:
+    done = await desk.type("rollback", TARGET, "--yes")
+    assert done.exit_code == 1
+    assert "held (not_known_good)" in done.stderr
+    assert "--even-if not_known_good" in done.stderr
+    assert colors(desk) == {"green"}
+
+
+async def test_a_pause_is_not_overridden(desk: Desk) -> None:
+    desk.world.annotate("services", "frontend-service", PAUSED, "true")
+    done = await desk.type("rollback", TARGET, "--yes", "--even-if", "not_known_good")
+    assert done.exit_code == 1
+    assert "held (paused)" in done.stderr
+    wrong = await desk.type("rollback", TARGET, "--yes", "--even-if", "paused")
+    assert (wrong.exit_code, "possible are:" in wrong.stderr) == (2, True)
+
+
+async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
+    done = await desk.type("rollback", TARGET, "--yes", "--even-if", "not_known_good", WATCHDOG_RULES=fast)
+    assert done.exit_code == 0, done.stderr
+    assert colors(desk) == {"blue"}
+    assert replicas(desk) == {"backend-blue": 3, "frontend-blue": 3, "backend-green": 0, "frontend-green": 0}
+    trip = done.stdout.splitlines()[-1].partition(":")[0]
+
+    shown = await desk.type("history", TARGET)
+    assert trip in shown.stdout
+
+    undone = await desk.type("undo", trip, "--yes", WATCHDOG_RULES=fast)
+    assert undone.exit_code == 0, undone.stderr
+    assert colors(desk) == {"green"}
+    assert set(replicas(desk).values()) == {3}
+
+    again = await desk.type("undo", trip, "--yes", WATCHDOG_RULES=fast)
+    assert again.exit_code == 1
+    assert colors(desk) == {"green"}
+
+
+async def test_an_unknown_trip_names_those_that_there_are(desk: Desk) -> None:
+    done = await desk.type("undo", f"{TARGET}-nothing")
+    assert done.exit_code == 2
+    assert "history" in done.stderr

@@ -1,0 +1,60 @@
+"""What is told of the shards that a replica holds."""
+
+from __future__ import annotations
+
+import structlog.testing
+from prometheus_client import generate_latest
+
+from watchdog.standing import Standing
+from watchdog.web.health import Health
+from watchdog.web.metrics import Metrics
+
+SHARDS = [{"bank": ["Errors"]}, {"shop": ["Slow"], "search": ["Slow"]}]
+
+
+def standing() -> tuple[Standing, Metrics, Health]:
+    metrics, health = Metrics(), Health()
+    health.rules_loaded(name for shard in SHARDS for name in shard)
+    return Standing(SHARDS, digest="d", metrics=metrics, health=health), metrics, health
+
+
+def test_only_what_is_held_has_series_and_is_waited_for() -> None:
+    told, metrics, health = standing()
+    told.looked()
+    assert health.ready().is_well
+    told.gained(1)
+    assert health.ready().sentence == "No completed tick yet of: search, shop."
+    assert 'target="shop"' in generate_latest(metrics.registry).decode()
+    told.lost(1)
+    assert health.ready().is_well
+    assert 'target="shop"' not in generate_latest(metrics.registry).decode()
+
+
+def test_an_outage_is_told_once_and_the_next_one_again() -> None:
+    told, _, _ = standing()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            told.failed("", "no answer in time")
+        told.looked()
+        told.failed("", "no answer in time")
+        told.failed("dog-shard-0", "403 forbidden")
+    assert [(line["lease"], line["sentence"]) for line in lines] == [
+        ("all", "no answer in time"),
+        ("all", "no answer in time"),
+        ("dog-shard-0", "403 forbidden"),
+    ]
+
+
+def test_each_change_is_a_line_with_its_targets() -> None:
+    told, _, _ = standing()
+    with structlog.testing.capture_logs() as lines:
+        told.gained(1)
+        told.lost(1)
+        told.gained(0)
+        told.handed_over(0)
+    assert [(line["event"], line["log_level"], line["targets"]) for line in lines] == [
+        ("shard gained", "info", ["search", "shop"]),
+        ("shard lost", "warning", ["search", "shop"]),
+        ("shard gained", "info", ["bank"]),
+        ("shard handed over", "info", ["bank"]),
+    ]

@@ -1,0 +1,177 @@
+"""``watchdog rollback`` and ``watchdog undo``: a person asks for what the watchdog does by itself.
+
+Law: the same guards, the same writes and the same journal as when nobody asks; what a person overrides is named, and
+recorded with the trip.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from watchdog.announce import Silent
+from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.commands.session import FINDINGS, OK, USAGE, Session, StopError, say, tell
+from watchdog.core.decide import OVERRIDABLE, Decision, Hold, Reason
+from watchdog.core.durations import show_duration
+from watchdog.core.journal import Ending, Journal
+from watchdog.core.model import BY_HAND, FinishedTrip, Selector, Trip, TrippedRule
+from watchdog.core.rules.language import Mode, Target
+from watchdog.core.selectors import selector_for
+from watchdog.core.transition import Transition
+from watchdog.core.visible import visible
+from watchdog.loop import Watch
+
+
+class _Talk(Silent):
+    """Says on standard error what is done. The alerts stay in the journal: the watchdog has the addresses."""
+
+    def transition(self, transition: Transition) -> None:
+        """One line."""
+        moved = f"{transition.before} → {transition.after}".removeprefix(" → ")
+        told = filter(None, (transition.subject, moved, transition.sentence))
+        tell(visible(f"{transition.event.value}: {'  '.join(told)}"))
+
+    def is_settled(self, key: str) -> bool:  # noqa: ARG002 - the reporter's shape
+        """Never: somebody else sends it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """How a person agrees: beforehand, when asked, or not at all (``dry_run``). ``even_if`` names overridden guards."""
+
+    yes: bool = False
+    dry_run: bool = False
+    even_if: tuple[str, ...] = ()
+
+    def overrides(self) -> frozenset[Reason]:
+        """The guards that are overridden. Raises StopError for one that cannot be."""
+        wrong = sorted(set(self.even_if) - {reason.value for reason in OVERRIDABLE})
+        if wrong:
+            possible = ", ".join(sorted(OVERRIDABLE))
+            raise StopError(f"--even-if {visible(wrong[0])} cannot be; possible are: {possible}", USAGE)
+        return frozenset(Reason(name) for name in self.even_if)
+
+    def ask(self) -> None:
+        """Returns when the person agrees. Raises StopError."""
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise StopError("nothing was done: nobody is there to be asked; add --yes", USAGE)
+        tell("Do it? [y/N]")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise StopError("nothing was done")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """Rolls a target back from the color that is active to the other one."""
+
+    target: str
+    to: str = ""
+    why: str = "a person asked for it"
+    consent: Consent
+
+    async def __call__(self, session: Session) -> int:
+        """Prints the plan, asks, and carries it out."""
+        target = session.target(self.target)
+        if self.to and self.to not in target.colors:
+            raise StopError(f"{target.target} has no color {visible(self.to)!r}; it has {target.colors}", USAGE)
+        watch = _watch(session, target)
+        decision = await watch.judge_by_hand(_by_hand(self.why), overrides=self.consent.overrides())
+        trip = _agreed(decision)
+        if self.to and trip.good != self.to:
+            raise StopError(f"{self.to} is active already", FINDINGS)
+        return await _perform(watch, target, trip, self.consent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Undoes a rollback: the color that was left gets its pods and the traffic back; the other one keeps its pods."""
+
+    trip: str
+    consent: Consent
+
+    async def __call__(self, session: Session) -> int:
+        """Prints the plan, asks, and carries it out."""
+        target, journal, ended = await _find(session, self.trip)
+        if not ended.switched:
+            raise StopError(f"{self.trip} was given up before it switched anything: there is nothing to undo")
+        watch = _watch(session, target)
+        overrides = self.consent.overrides() | _implied(journal, ended)
+        decision = await watch.judge_by_hand(_by_hand(f"undo of {self.trip}"), overrides=overrides, undoes=self.trip)
+        trip = _agreed(decision)
+        if trip.bad != ended.trip.good:
+            raise StopError(
+                f"{trip.bad} is active, and {self.trip} had switched to {ended.trip.good}: it is undone already"
+            )
+        return await _perform(watch, target, trip, self.consent)
+
+
+async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedTrip]:
+    known: list[str] = []
+    for target in session.targets:
+        journal = await session.journal(target) if trip.startswith(target.target) else None
+        for ended in journal.finished if journal else ():
+            if ended.trip.id == trip and journal:
+                return target, journal, ended
+            known.append(ended.trip.id)
+    names = ", ".join(reversed(known)) or "none"
+    raise StopError(f"no rollback {visible(trip)!r} has ended; `watchdog history` shows them (here: {names})", USAGE)
+
+
+def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:
+    """What undoing means: to return to what was rolled back, soon after it was, as long as it is the same release."""
+    newest = [stay for stay in journal.stays if stay.color == ended.trip.bad][-1:]
+    is_same = any(stay.ending is Ending.ROLLED_BACK for stay in newest)
+    return frozenset({Reason.COOLDOWN, Reason.NOT_KNOWN_GOOD} if is_same else {Reason.COOLDOWN})
+
+
+def _watch(session: Session, target: Target) -> Watch:
+    # The mode says what happens without a person.
+    enforced = target.model_copy(update={"mode": Mode.ENFORCE})
+    store = ConfigMapJournal(session.cluster, session.journal_namespace(target), target.target)
+    return Watch(enforced, cluster=session.cluster, sources={}, journal=store, reporter=_Talk())
+
+
+def _by_hand(why: str) -> TrippedRule:
+    return TrippedRule(alert=BY_HAND, value=None, threshold=why, since=time.time())
+
+
+def _agreed(decision: Decision) -> Trip:
+    if isinstance(decision, Hold):
+        cure = f"; to do it all the same: --even-if {decision.reason}" if decision.reason in OVERRIDABLE else ""
+        raise StopError(f"held ({decision.reason}): {decision.sentence}{cure}")
+    return decision.trip
+
+
+async def _perform(watch: Watch, target: Target, trip: Trip, consent: Consent) -> int:
+    for line in _plan(target, trip):
+        say(line)
+    if consent.dry_run:
+        return OK
+    consent.ask()
+    ended = await watch.roll_back_by_hand(trip)
+    if ended is None:
+        raise StopError(f"{trip.id} was ended by another writer; `watchdog history {target.target}` shows how")
+    say(f"{trip.id}: {'done' if ended.recovered else 'not done, see above'}")
+    return OK if ended.recovered else FINDINGS
+
+
+def _plan(target: Target, trip: Trip) -> Iterator[str]:
+    """What would be done, a line a write."""
+    yield f"{trip.id}: from {trip.bad} to {trip.good}" + (
+        f", overriding {', '.join(trip.overrides)}" if trip.overrides else ""
+    )
+    yield f"  make {trip.good} ready, if it is too small"
+    for service in target.services:
+        before = trip.selectors[service.name]
+        yield f"  switch {service.name}: {_pairs(before)} → {_pairs(selector_for(service, before, trip.good))}"
+    if not trip.undoes:
+        for name, replicas in trip.replicas.items():
+            yield f"  scale {name}: {replicas} → 0, {show_duration(target.rollback.scale_down_delay)} after the switch"
+
+
+def _pairs(selector: Selector) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
