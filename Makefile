@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check static fast format servers lock image clean
+.PHONY: help demo test campaign check static fast format failure-table bench servers lock image clean
 
 # Runs what follows it in the environment that holds every tool; tools/venv makes it when it is not there.
 IN_DEV = venv=$$(tools/venv dev) && PATH="$$venv/bin:$$PATH" &&
@@ -10,7 +10,7 @@ ENGINE ?= docker
 IMAGE ?= canary-watchdog
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## a bad release and its rollback on a simulated cluster, in half a minute; needs Python alone (ARGS=--keep)
 	@venv=$$(tools/venv run) && exec "$$venv/bin/watchdog" demo $(ARGS)
@@ -18,6 +18,9 @@ demo: ## a bad release and its rollback on a simulated cluster, in half a minute
 # Nothing may print after the tests: their last line is the count.
 test: static servers ## everything: checks, the real servers, every test
 	@$(IN_DEV) exec tools/toolchain python -m pytest $(ARGS)
+
+campaign: servers ## every write of a rollback meets every fault and goes on in every way; make test runs half of these cells
+	@$(IN_DEV) CANARY_WATCHDOG_CAMPAIGN=all exec tools/toolchain python -m pytest tests/campaign $(ARGS)
 
 check: static fast ## the fast part, for every change: format, lint, types, layers, fast tests, rule files, chart
 
@@ -31,6 +34,12 @@ fast:
 
 format: ## formats the code and mends what the linter can mend
 	@$(IN_DEV) ruff check --quiet --fix-only . && ruff format .
+
+failure-table: ## writes docs/failure-modes.md anew from its rows and from the ids in the tests' names
+	@$(IN_DEV) python -m tests.failure_table
+
+bench: ## how long a switch takes on a real control plane, beside the floor (N=100 rollbacks)
+	@$(IN_DEV) exec tools/toolchain python -m bench $(if $(N),--rollbacks $(N))
 
 # A part that cannot be had is said here and once more by the tests that are skipped for it.
 servers:

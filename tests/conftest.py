@@ -7,6 +7,7 @@ or killed it; what cannot be had skips the tests that need it, and the last line
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
 ``own_prometheus``        one more Prometheus for this test alone
+``own_control_plane``     one more Kubernetes for this module alone
 ``namespace``             the name of a fresh namespace on ``control_plane``
 ``banking``               a factory: ``banking()`` starts the banking application in ``namespace`` under load;
                           ``banking(Plan(style=BY_COLOR, replicas=2), prometheus=own_prometheus)``: `stack/banking.py`
@@ -34,7 +35,7 @@ from tests.stack.prometheus import PrometheusServer, start_prometheus
 from tests.stack.wait import wait_until
 
 AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer)
-REAL = {"control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
+REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
 Server = ControlPlane | PrometheusServer | ElasticsearchServer
 
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
@@ -69,6 +70,14 @@ def run() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def control_plane(run: Path, pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     folder = run / "kubernetes"
+    folder.mkdir()
+    with _part(pytestconfig, "Kubernetes", lambda: start_control_plane(folder)) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def own_control_plane(run: Path, pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
+    folder = run / f"kubernetes-{secrets.token_hex(3)}"
     folder.mkdir()
     with _part(pytestconfig, "Kubernetes", lambda: start_control_plane(folder)) as plane:
         yield plane

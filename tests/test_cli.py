@@ -73,7 +73,7 @@ def test_wrong_usage(arguments: list[str], environment: dict[str, str], said: st
     assert "Traceback" not in done.stderr
 
 
-def test_run_does_not_start_with_a_bad_rule_file(tmp_path: Path) -> None:
+def test_F68_run_does_not_start_with_a_bad_rule_file(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("target: [")
     done = watchdog("run", "--rules", tmp_path)
     assert done.returncode == 1

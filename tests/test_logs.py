@@ -131,7 +131,7 @@ def test_a_warning_of_python_is_a_line(file: tuple[int, Lines]) -> None:
 HOSTILE = "red \x1b[31m\r\nlevel=error \u202egnp\u2028\ud800\x00"
 
 
-def test_F93_a_json_line_stays_one_line_of_ascii(file: tuple[int, Lines]) -> None:  # noqa: N802 - a failure mode
+def test_F93_a_json_line_stays_one_line_of_ascii(file: tuple[int, Lines]) -> None:
     descriptor, lines = file
     configure_logging("json", "info", descriptor=descriptor)
     log().info(HOSTILE, **{"key\n": HOSTILE, "nested": {HOSTILE: [HOSTILE]}})
@@ -142,7 +142,7 @@ def test_F93_a_json_line_stays_one_line_of_ascii(file: tuple[int, Lines]) -> Non
     assert json.loads(line)["level"] == "info"
 
 
-def test_F93_a_console_line_steers_no_terminal(file: tuple[int, Lines]) -> None:  # noqa: N802 - a failure mode
+def test_F93_a_console_line_steers_no_terminal(file: tuple[int, Lines]) -> None:
     descriptor, lines = file
     configure_logging("console", "info", descriptor=descriptor)
     log().info(HOSTILE, **{"key\n": HOSTILE, "nested": {HOSTILE: [HOSTILE]}})
@@ -225,7 +225,7 @@ def test_every_value_has_a_form(value: object, shown: object, file: tuple[int, L
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_F82_a_full_disk_costs_lines_and_nothing_else(log_format: LogFormat) -> None:  # noqa: N802 - a failure mode
+def test_F82_a_full_disk_costs_lines_and_nothing_else(log_format: LogFormat) -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     configure_logging(log_format, "info", descriptor=descriptor)
     log().info("x", value="y" * 10_000)
@@ -234,16 +234,14 @@ def test_F82_a_full_disk_costs_lines_and_nothing_else(log_format: LogFormat) -> 
 
 
 @pytest.mark.parametrize("closed", [0, 1], ids=["the reader is gone", "the descriptor is closed"])
-def test_F82_a_broken_pipe_costs_lines_and_nothing_else(  # noqa: N802 - a failure mode
-    closed: int, pipe: tuple[int, int]
-) -> None:
+def test_F82_a_broken_pipe_costs_lines_and_nothing_else(closed: int, pipe: tuple[int, int]) -> None:
     configure_logging("json", "info", descriptor=pipe[1])
     os.close(pipe[closed])
     log().info("x")
     logging.getLogger("x").warning("y")
 
 
-async def test_F83_a_stuck_reader_does_not_stop_the_loop_and_learns_what_it_missed(  # noqa: N802 - a failure mode
+async def test_F83_a_stuck_reader_does_not_stop_the_loop_and_learns_what_it_missed(
     pipe: tuple[int, int],
 ) -> None:
     reader, writer = pipe

@@ -116,7 +116,7 @@ def test_the_digest_changes_with_the_files(tmp_path: Path) -> None:
     assert len(seen) == 3
 
 
-def test_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
+def test_F68_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml")
     write(tmp_path, "b.yaml", RULES.format(name="b").replace("{max: 1}", "5"))
     write(tmp_path, "c.yaml", RULES.format(name="a") + "    fro: 1m\n")
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     assert problems(tmp_path) == ["a.yaml:1:1: this cannot be read (Input/output error); let the watchdog read it"]
 
 
-def test_a_config_map_that_is_swapped_while_it_is_read_is_never_mixed(tmp_path: Path) -> None:
+def test_F70_a_config_map_that_is_swapped_while_it_is_read_is_never_mixed(tmp_path: Path) -> None:
     folder = tmp_path / "mounted"
     mount(folder, "..0", "a.yaml", "b.yaml")
     stop = threading.Event()

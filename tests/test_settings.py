@@ -68,6 +68,12 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
             "WATCHDOG_LISTEN: '8080' is not a listen address; write host:port, such as 127.0.0.1:8080 or [::1]:8080",
             id="where to listen",
         ),
+        pytest.param(
+            {"LEADER_ELECTION": "true"},
+            "WATCHDOG_LEADER_ELECTION: the Leases live in the watchdog's own namespace: set WATCHDOG_NAMESPACE",
+            id="an election without a place for its Leases",
+        ),
+        pytest.param({"SHARDS": "0"}, "WATCHDOG_SHARDS: Input should be greater than or equal to 1", id="no shard"),
     ],
 )
 def test_mistakes(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], line: str) -> None:

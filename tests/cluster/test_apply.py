@@ -23,7 +23,7 @@ def switch(status: TargetStatus, number: int) -> SwitchSelector:
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_every_style_of_selector_is_switched_whole(
+async def test_F53_every_style_of_selector_is_switched_whole(
     cluster: Cluster, control_plane: ControlPlane, namespace: str, style: Style
 ) -> None:
     bank = make_bank(control_plane, namespace, style)
@@ -60,7 +60,7 @@ async def test_annotations_of_others_stay(cluster: Cluster, bank: Bank) -> None:
         pytest.param({"spec": {"selector": {"app": "frontend-blue", "color": "blue"}}}, id="its selector"),
     ],
 )
-async def test_F28_another_writer_between_read_and_write_is_a_conflict(  # noqa: N802
+async def test_F28_another_writer_between_read_and_write_is_a_conflict(
     cluster: Cluster, bank: Bank, trouble: dict[str, object]
 ) -> None:
     status = await bank.observe(cluster)
@@ -71,7 +71,7 @@ async def test_F28_another_writer_between_read_and_write_is_a_conflict(  # noqa:
     assert bank.service("frontend-service") == seen
 
 
-async def test_F56_a_service_made_anew_is_another_one(cluster: Cluster, bank: Bank) -> None:  # noqa: N802
+async def test_F56_a_service_made_anew_is_another_one(cluster: Cluster, bank: Bank) -> None:
     status = await bank.observe(cluster)
     path = bank.service_path("frontend-service")
     spec = {"selector": dict(status.services[1].selector), "ports": [{"port": 80}]}
@@ -84,7 +84,7 @@ async def test_F56_a_service_made_anew_is_another_one(cluster: Cluster, bank: Ba
         await apply(cluster, bank.namespace, step, now=NOW)
 
 
-async def test_scaling_down_remembers_the_replicas_on_the_deployment(cluster: Cluster, bank: Bank) -> None:
+async def test_F47_scaling_down_remembers_the_replicas_on_the_deployment(cluster: Cluster, bank: Bank) -> None:
     status = await bank.observe(cluster)
     step = ScaleDown(deployment=status.deployments["backend-service", "green"], trip=trip())
     await apply(cluster, bank.namespace, step, now=NOW)
@@ -93,7 +93,7 @@ async def test_scaling_down_remembers_the_replicas_on_the_deployment(cluster: Cl
     assert deployment["metadata"]["annotations"][REPLICAS] == "2"
 
 
-async def test_a_deployment_that_somebody_scaled_meanwhile_is_a_conflict(cluster: Cluster, bank: Bank) -> None:
+async def test_F28_a_deployment_that_somebody_scaled_meanwhile_is_a_conflict(cluster: Cluster, bank: Bank) -> None:
     status = await bank.observe(cluster)
     scale = bank.deployment_path("backend-green") + "/scale"
     bank.plane.admin.patch(scale, {"spec": {"replicas": 5}})

@@ -23,7 +23,7 @@ STYLES = [
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_every_style_of_selector_is_understood(
+async def test_F53_every_style_of_selector_is_understood(
     cluster: Cluster, control_plane: ControlPlane, namespace: str, style: Style
 ) -> None:
     before = time.time()
@@ -46,7 +46,7 @@ async def test_endpoints_are_counted_by_color(cluster: Cluster, bank: Bank) -> N
     assert await counted() == {"blue": 0, "green": 2, "": 0}
 
 
-async def test_a_declared_style_that_misses_a_key_would_select_nothing(cluster: Cluster, bank: Bank) -> None:
+async def test_F53_a_declared_style_that_misses_a_key_would_select_nothing(cluster: Cluster, bank: Bank) -> None:
     """The merge that leaves {app: frontend-green, color: blue}."""
     declared = bank.target.model_copy(
         update={
@@ -59,7 +59,7 @@ async def test_a_declared_style_that_misses_a_key_would_select_nothing(cluster: 
     assert [service.would_select["blue"].ready for service in status.services] == [0, 0]
 
 
-async def test_other_services_that_use_the_bad_pods_are_seen(cluster: Cluster, bank: Bank) -> None:
+async def test_F66_other_services_that_use_the_bad_pods_are_seen(cluster: Cluster, bank: Bank) -> None:
     reports = {"metadata": {"name": "reports"}, "spec": {"selector": {"app": "backend-green"}, "ports": [{"port": 1}]}}
     bank.plane.admin.create(path_of("services", bank.namespace), reports)
     status = await bank.observe(cluster)
@@ -81,14 +81,14 @@ async def test_a_pause_is_seen_wherever_it_is_written(cluster: Cluster, bank: Ba
     assert status.paused
 
 
-async def test_F78_a_pause_that_cannot_be_read_is_a_pause(cluster: Cluster, bank: Bank) -> None:  # noqa: N802
+async def test_F78_a_pause_that_cannot_be_read_is_a_pause(cluster: Cluster, bank: Bank) -> None:
     myself = Myself(namespace=bank.namespace, deployment="does-not-exist")
     status = status_of(bank.target, await read_namespace(cluster, bank.namespace, myself), now=0)
     assert "cannot be read" in status.paused
 
 
 @pytest.mark.parametrize(("kind", "name"), [("services", "frontend-service"), ("deployments", "frontend-blue")])
-async def test_what_is_declared_and_missing_is_named(cluster: Cluster, bank: Bank, kind: str, name: str) -> None:
+async def test_F56_what_is_declared_and_missing_is_named(cluster: Cluster, bank: Bank, kind: str, name: str) -> None:
     bank.plane.admin.delete(path_of(kind, bank.namespace, name))
 
     async def missing() -> str:
@@ -101,7 +101,7 @@ async def test_what_is_declared_and_missing_is_named(cluster: Cluster, bank: Ban
     assert name in await missing()
 
 
-async def test_F55_a_service_without_a_selector_is_refused(cluster: Cluster, bank: Bank) -> None:  # noqa: N802
+async def test_F55_a_service_without_a_selector_is_refused(cluster: Cluster, bank: Bank) -> None:
     bank.plane.admin.patch(bank.service_path("frontend-service"), [{"op": "remove", "path": "/spec/selector"}])
     with pytest.raises(MissingError, match="selects no pods"):
         await bank.observe(cluster)
@@ -129,7 +129,7 @@ async def test_a_token_without_rights_is_refused(bank: Bank, control_plane: Cont
             await bank.observe(stranger)
 
 
-async def test_an_api_server_that_is_gone_is_unreachable(bank: Bank, cluster: Cluster) -> None:
+async def test_F37_an_api_server_that_is_gone_is_unreachable(bank: Bank, cluster: Cluster) -> None:
     bank.plane.kill_apiserver()
     try:
         with pytest.raises(UnreachableError):
@@ -138,6 +138,6 @@ async def test_an_api_server_that_is_gone_is_unreachable(bank: Bank, cluster: Cl
         bank.plane.start_apiserver()
 
 
-async def test_an_api_server_that_hangs_is_unreachable_after_the_deadline(bank: Bank, cluster: Cluster) -> None:
+async def test_F34_an_api_server_that_hangs_is_unreachable_after_the_deadline(bank: Bank, cluster: Cluster) -> None:
     with bank.plane.apiserver.suspended(), pytest.raises(UnreachableError, match="no answer within 3 s"):
         await bank.observe(cluster)

@@ -85,7 +85,7 @@ async def test_an_answer_that_is_no_success(
     assert str(failure) == sentence
 
 
-async def test_F12_a_redirect_is_not_followed(receiver: Receiver) -> None:  # noqa: N802 - the id of a failure mode
+async def test_F12_a_redirect_is_not_followed(receiver: Receiver) -> None:
     async with listening(Receiver()) as elsewhere:
         receiver.replies = [Reply(307, headers={"Location": elsewhere.url})]
         failure = await failure_of(inline(receiver.url))

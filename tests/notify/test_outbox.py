@@ -129,7 +129,7 @@ async def test_a_refusal_is_told_once_and_not_retried(
     assert str(status) in warning["reason"]
 
 
-async def test_a_sink_that_comes_up_later_gets_the_alert(results: list[tuple[str, str]]) -> None:
+async def test_F73_a_sink_that_comes_up_later_gets_the_alert(results: list[tuple[str, str]]) -> None:
     late = Receiver()
     with capture_logs() as logs:
         async with running(webhook(late), results=results) as outbox:
@@ -142,7 +142,7 @@ async def test_a_sink_that_comes_up_later_gets_the_alert(results: list[tuple[str
     assert warning["reason"].startswith("the connection failed")
 
 
-async def test_F73_a_tar_pit_delays_no_other_sink(  # noqa: N802 - the id of a failure mode
+async def test_F73_a_tar_pit_delays_no_other_sink(
     receiver: Receiver, other: Receiver, results: list[tuple[str, str]]
 ) -> None:
     receiver.answer = lambda _: Reply(hangs=True)
@@ -156,7 +156,7 @@ async def test_F73_a_tar_pit_delays_no_other_sink(  # noqa: N802 - the id of a f
         assert receiver.keys == ["a"]
 
 
-async def test_an_attempt_has_a_deadline(receiver: Receiver, results: list[tuple[str, str]]) -> None:
+async def test_F73_an_attempt_has_a_deadline(receiver: Receiver, results: list[tuple[str, str]]) -> None:
     receiver.replies = [Reply(hangs=True)]
     async with running(webhook(receiver), pace=replace(QUICK, attempt_deadline=0.3), results=results) as outbox:
         outbox.post(switched())
@@ -175,7 +175,7 @@ async def test_an_alert_that_a_receiver_chokes_on_holds_up_no_other_and_is_told_
     assert [line["event"] for line in logs if line["alert"] == "poison"] == ["alert late", "alert lost"]
 
 
-async def test_a_repetition_is_sent_once_a_sink(
+async def test_F74_a_repetition_is_sent_once_a_sink(
     receiver: Receiver, other: Receiver, results: list[tuple[str, str]]
 ) -> None:
     async with running(webhook(receiver, "a"), webhook(other, "b"), results=results) as outbox:

@@ -127,7 +127,7 @@ def test_the_message_says_what_where_which_rule_and_what_to_do() -> None:
         pytest.param("", "-", id="nothing"),
     ],
 )
-def test_F93_text_is_shown_and_never_obeyed(text: str, shown: str) -> None:  # noqa: N802 - the id of a failure mode
+def test_F93_text_is_shown_and_never_obeyed(text: str, shown: str) -> None:
     message = payload(switched(text=text))
     assert message["blocks"][1]["text"] == {"type": "mrkdwn", "text": shown, "verbatim": True}
     assert message["unfurl_links"] is False

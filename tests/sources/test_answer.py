@@ -56,7 +56,7 @@ def test_whatever_json_writes_is_read_back(value: Any) -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_json_or_an_answer_error(body: bytes) -> None:
+def test_any_bytes_are_json_or_an_answer_error_F14(body: bytes) -> None:
     try:
         value = parse_json(body)
     except AnswerError:
@@ -68,7 +68,7 @@ def test_any_bytes_are_json_or_an_answer_error(body: bytes) -> None:
     ("levels", "is_read"), [pytest.param(32, True, id="32 levels"), pytest.param(33, False, id="33 levels")]
 )
 @pytest.mark.parametrize("brackets", [("[", "]"), ('{"a":', "}")])
-def test_the_depth_is_limited(levels: int, is_read: bool, brackets: tuple[str, str]) -> None:  # noqa: FBT001
+def test_the_depth_is_limited_F13(levels: int, is_read: bool, brackets: tuple[str, str]) -> None:  # noqa: FBT001
     opening, closing = brackets
     body = (opening * levels + "1" + closing * levels).encode()
     if is_read:
@@ -85,6 +85,6 @@ def test_the_number_of_parts_is_limited() -> None:
 
 
 @given(st.text() | st.binary())
-def test_a_quote_never_steers_a_terminal(text: str | bytes) -> None:
+def test_a_quote_never_steers_a_terminal_F93(text: str | bytes) -> None:
     quoted = quote(text)
     assert not any(char < " " or char in "\x7f\x9b\u202e\u200f\u2028" for char in quoted)

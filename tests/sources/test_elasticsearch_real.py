@@ -82,7 +82,7 @@ async def test_the_window_takes_its_first_instant_and_leaves_its_last(
     assert await ask(elasticsearch_server, index=name) == Measurement(value=2.0)
 
 
-async def test_late_documents_count_in_the_next_slot_that_sees_them_f25(
+async def test_late_documents_count_in_the_next_slot_that_sees_them_F25(
     elasticsearch_server: ElasticsearchServer, filled: str
 ) -> None:
     assert (await ask(elasticsearch_server, index=filled, filter=GREEN)).value == 30
@@ -90,7 +90,7 @@ async def test_late_documents_count_in_the_next_slot_that_sees_them_f25(
     assert (await ask(elasticsearch_server, index=filled, filter=GREEN)).value == 42
 
 
-async def test_no_document_of_the_color_is_nodata_f24(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+async def test_no_document_of_the_color_is_nodata_F24(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
     nobody = [{"term": {"kubernetes.labels.color": "red"}}]
     measurement = await ask(elasticsearch_server, index=filled, filter=nobody, ratio_of="*")
     assert measurement.failure is Outcome.NODATA
@@ -98,7 +98,7 @@ async def test_no_document_of_the_color_is_nodata_f24(elasticsearch_server: Elas
     assert measurement.reason.endswith("has no document of ratio_of '*' in the window")
 
 
-async def test_a_keyword_that_became_a_text_is_nodata_f24(elasticsearch_server: ElasticsearchServer, name: str) -> None:
+async def test_a_keyword_that_became_a_text_is_nodata_F24(elasticsearch_server: ElasticsearchServer, name: str) -> None:
     text = {"properties": {"labels": {"properties": {"color": {"type": "text"}}}}}
     elasticsearch_server.send("PUT", f"/{name}", {"mappings": {"properties": {"kubernetes": text}}})
     elasticsearch_server.index(name, documents(300, "ERROR", color="The-Green"))
@@ -107,7 +107,7 @@ async def test_a_keyword_that_became_a_text_is_nodata_f24(elasticsearch_server: 
     assert (await ask(elasticsearch_server, index=name, ratio_of="*", filter=exact)).failure is Outcome.NODATA
 
 
-async def test_a_paused_shipper_is_nodata_f25(elasticsearch_server: ElasticsearchServer, name: str) -> None:
+async def test_a_paused_shipper_is_nodata_F25(elasticsearch_server: ElasticsearchServer, name: str) -> None:
     elasticsearch_server.index(name, documents(300, "INFO", at=START + 100))
     measurement = await ask(elasticsearch_server, index=name, ratio_of="*")
     assert measurement.failure is Outcome.NODATA
@@ -115,7 +115,7 @@ async def test_a_paused_shipper_is_nodata_f25(elasticsearch_server: Elasticsearc
     assert measurement.reason.endswith("the log shipper lags or has stopped")
 
 
-async def test_more_than_ten_thousand_documents_are_counted_exactly_f23(
+async def test_more_than_ten_thousand_documents_are_counted_exactly_F23(
     elasticsearch_server: ElasticsearchServer, name: str
 ) -> None:
     elasticsearch_server.index(name, documents(12_000, "INFO") + documents(3_000, "ERROR"))
@@ -139,7 +139,7 @@ async def test_more_than_ten_thousand_documents_are_counted_exactly_f23(
         ),
     ],
 )
-async def test_a_search_that_cannot_be_done_is_an_error_f22(
+async def test_a_search_that_cannot_be_done_is_an_error_F22(
     elasticsearch_server: ElasticsearchServer, filled: str, rest: dict[str, Any], says: str
 ) -> None:
     given = {"index": filled} | rest
@@ -148,13 +148,13 @@ async def test_a_search_that_cannot_be_done_is_an_error_f22(
     assert measurement.reason.startswith(f"Elasticsearch at {elasticsearch_server.url} did not answer the query {says}")
 
 
-async def test_a_closed_index_is_an_error_f22(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+async def test_a_closed_index_is_an_error_F22(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
     elasticsearch_server.send("POST", f"/{filled}/_close")
     assert "index_closed_exception" in (await ask(elasticsearch_server, index=filled)).reason
     assert "index_not_found_exception" in (await ask(elasticsearch_server, index=f"{filled}*")).reason
 
 
-async def test_a_lost_shard_is_an_error_also_beside_a_well_one_f20(
+async def test_a_lost_shard_is_an_error_also_beside_a_well_one_F20(
     elasticsearch_server: ElasticsearchServer, filled: str
 ) -> None:
     nowhere = {"number_of_shards": 1, "index.routing.allocation.require._name": "nobody"}
@@ -174,7 +174,7 @@ async def test_two_indices_are_searched_as_one(elasticsearch_server: Elasticsear
     assert measurement == Measurement(value=0.25, samples=360.0)
 
 
-async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_f18(
+async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_F18(
     elasticsearch_server: ElasticsearchServer, prometheus_server: PrometheusServer, filled: str
 ) -> None:
     now = float(int(time.time()))
@@ -197,7 +197,7 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_f18(
     assert again.value == 80
 
 
-async def test_killed_in_the_middle_is_refused_and_comes_back_f18(
+async def test_killed_in_the_middle_is_refused_and_comes_back_F18(
     elasticsearch_server: ElasticsearchServer, filled: str
 ) -> None:
     async with elasticsearch(elasticsearch_server.url) as source:

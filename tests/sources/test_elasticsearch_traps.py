@@ -42,7 +42,7 @@ async def test_a_good_answer_is_a_value() -> None:
         assert await measured(source, lucene()) == Measurement(value=3.0)
 
 
-async def test_the_search_asks_for_the_whole_truth_f19_f22_f23() -> None:
+async def test_the_search_asks_for_the_whole_truth_F19_F22_F23() -> None:
     async with serving(sending(FINE)) as server, elasticsearch(f"{server.url}/logs") as source:
         await measured(source, lucene(index="logs-{{color}}-*"))
     (asked,) = server.asked  # one request, and none before it to find out who is there
@@ -102,7 +102,7 @@ async def test_trap_reset() -> None:
     assert await reason_of(resetting) == "broke the connection off"
 
 
-async def test_trap_refused_f18() -> None:
+async def test_trap_refused_F18() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -111,7 +111,7 @@ async def test_trap_refused_f18() -> None:
     assert measurement == Measurement.error(f"Elasticsearch at {url} refuses the connection")
 
 
-async def test_no_search_is_tried_twice_f21() -> None:
+async def test_no_search_is_tried_twice_F21() -> None:
     busy = {"error": {"type": "es_rejected_execution_exception", "reason": "rejected"}}
     answer = http(busy, status=429, headers={**PRODUCT, "Retry-After": "1"})
     async with serving(sending(answer)) as server, elasticsearch(server.url) as source:
@@ -139,16 +139,16 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
         http("", status=302, headers={"Location": "https://login.example/?ticket=1"}),
         "redirects (HTTP 302) to https://login.example/, and redirects are not followed",
     ),
-    "503_with_html_f18": (
+    "503_with_html_F18": (
         http("<h1>no server</h1>", status=503, content_type="text/html"),
         "answered HTTP 503 with text/html instead of JSON: <h1>no server</h1>",
     ),
-    "503_with_json_f18": (
+    "503_with_json_F18": (
         http({"error": {"type": "no_shard_available_action_exception", "reason": "no shard"}}, status=503),
         "did not answer the query (HTTP 503): no_shard_available_action_exception: no shard",
     ),
-    "401_f26": (http("", status=401, content_type=""), "refused the credentials (HTTP 401)"),
-    "403_f26": (
+    "401_F26": (http("", status=401, content_type=""), "refused the credentials (HTTP 401)"),
+    "403_F26": (
         http({"error": {"type": "security_exception", "reason": "not authorized"}}, status=403),
         "refused the credentials (HTTP 403): security_exception: not authorized",
     ),
@@ -165,7 +165,7 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
     ),
     "deep_json": (http(b"[" * 20_000, headers=PRODUCT), "answered JSON nested deeper than 32 levels"),
     "deep_json_in_an_error": (http(b"[" * 20_000, status=500), "answered JSON nested deeper than 32 levels"),
-    "timed_out_f19": (
+    "timed_out_F19": (
         http(found(matches=3, timed_out=True), headers=PRODUCT),
         "ran out of time and answered a part of the truth (timed_out)",
     ),
@@ -176,7 +176,7 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
     ),
     "not_http": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak HTTP"),
     "header_too_long": (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", "does not speak HTTP"),
-    "terminal_escapes_f93": (
+    "terminal_escapes_F93": (
         http({"error": {"type": "x", "reason": "\x1b[31mred\u202e"}}, status=400),
         "did not answer the query (HTTP 400): x: \\x1b[31mred\\u202e",
     ),
@@ -189,7 +189,7 @@ async def test_trap(trap: str) -> None:
     assert (await reason_of(sending(content, then_close=True))).startswith(begins)
 
 
-async def test_trap_clock_skew_f11() -> None:
+async def test_trap_clock_skew_F11() -> None:
     date = formatdate(time.time() - 90, usegmt=True)
     reason = await reason_of(sending(http(found(matches=3), headers={**PRODUCT, "Date": date})))
     assert "behind ours" in reason
@@ -244,7 +244,7 @@ async def test_trap_gzip_bomb() -> None:
     assert peak < 8 * MIB
 
 
-async def test_a_rotated_api_key_is_sent_with_the_next_search_f26(tmp_path: Path) -> None:
+async def test_a_rotated_api_key_is_sent_with_the_next_search_F26(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("Zmlyc3Q=\n")
     async with serving(sending(FINE)) as server, elasticsearch(server.url, token_file=file) as source:
@@ -265,7 +265,7 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
     assert (await reason_of(behave, **settings)).endswith("(HTTP 400): Basic *** ***")
 
 
-async def test_a_certificate_that_nobody_trusts_f92(tmp_path: Path) -> None:
+async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -46,7 +46,7 @@ def test_numbers_as_prometheus_writes_them(text: str, value: float) -> None:
     assert read(answer(vector(text))) == value
 
 
-def test_nan_is_passed_on_for_the_core_to_judge_f05() -> None:
+def test_nan_is_passed_on_for_the_core_to_judge_F05() -> None:
     value = read(answer(vector("NaN")))
     assert value is not None
     assert math.isnan(value)
@@ -58,7 +58,7 @@ def test_what_prometheus_never_writes_is_no_number(text: str) -> None:
         read(answer(vector(text)))
 
 
-def test_an_empty_vector_is_nothing_f04() -> None:
+def test_an_empty_vector_is_nothing_F04() -> None:
     assert read(answer(vector())) is None
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_single_number_is_an_error(received: Answer, says: str) -> No
     assert says in str(caught.value)
 
 
-def test_several_series_are_named_by_their_labels_f09() -> None:
+def test_several_series_are_named_by_their_labels_F09() -> None:
     series = [{"metric": {"pod": f"p{i}", "code": "500"}, "value": [SLOT, "1"]} for i in range(5)]
     with pytest.raises(AnswerError) as caught:
         read(typed("vector", series))
@@ -107,7 +107,7 @@ def test_several_series_are_named_by_their_labels_f09() -> None:
     )
 
 
-def test_hints_are_no_warnings_f10() -> None:
+def test_hints_are_no_warnings_F10() -> None:
     assert read(answer(vector("1", warnings=[], infos=["metric might not be a counter"]))) == 1
 
 

@@ -95,7 +95,7 @@ async def test_no_error_yet_is_nothing_when_no_requests_are_there_either(
         pytest.param("(vector(0) / 0) > 2", id="a comparison of NaN"),
     ],
 )
-async def test_three_queries_that_look_the_same_are_nodata_f04(
+async def test_three_queries_that_look_the_same_are_nodata_F04(
     prometheus_server: PrometheusServer, slot: float, expr: str
 ) -> None:
     assert (await ask(prometheus_server, promql(expr), slot)) == Measurement.nodata(
@@ -103,7 +103,7 @@ async def test_three_queries_that_look_the_same_are_nodata_f04(
     )
 
 
-async def test_no_traffic_is_nan_f05(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_no_traffic_is_nan_F05(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     prometheus_server.remote_write(*(counter(f"{app}-idle", code, slot, rate=0) for code in ("200", "500")))
     measurement = await ask(prometheus_server, promql(ratio(f"{app}-idle")), slot)
     assert measurement.failure is None
@@ -111,7 +111,7 @@ async def test_no_traffic_is_nan_f05(prometheus_server: PrometheusServer, app: s
     assert math.isnan(measurement.value)
 
 
-async def test_division_by_zero_is_infinite_f06(prometheus_server: PrometheusServer, slot: float) -> None:
+async def test_division_by_zero_is_infinite_F06(prometheus_server: PrometheusServer, slot: float) -> None:
     assert (await ask(prometheus_server, promql("vector(1) / 0"), slot)).value == math.inf
     assert (await ask(prometheus_server, promql("vector(-1) / 0"), slot)).value == -math.inf
 
@@ -145,14 +145,14 @@ async def test_what_is_no_number_is_an_error(
     assert measurement.reason.startswith(f"Prometheus at {prometheus_server.url} {says}")
 
 
-async def test_several_series_are_named_f09(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_several_series_are_named_F09(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     by_code = promql(f'sum by (code) (rate(http_requests_total{{app="{app}"}}[2m]))')
     measurement = await ask(prometheus_server, by_code, slot)
     assert measurement.failure is Outcome.ERROR
     assert measurement.reason.endswith('They are {code="200"} and {code="500"}')
 
 
-async def test_many_series_are_an_error_of_bearable_length_f09_f13(
+async def test_many_series_are_an_error_of_bearable_length_F09_F13(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
     labels = [{"app": app, "pod": f"{number:04}-{'x' * 200}"} for number in range(6000)]
@@ -164,19 +164,19 @@ async def test_many_series_are_an_error_of_bearable_length_f09_f13(
     assert len(few.reason.encode()) <= 400
 
 
-async def test_a_warning_of_prometheus_is_an_error_f10(prometheus_server: PrometheusServer, slot: float) -> None:
+async def test_a_warning_of_prometheus_is_an_error_F10(prometheus_server: PrometheusServer, slot: float) -> None:
     measurement = await ask(prometheus_server, promql("quantile(2, vector(1))"), slot)
     assert measurement.failure is Outcome.ERROR
     assert "answered with warnings, a part of the truth: PromQL warning: quantile value should be" in measurement.reason
 
 
-async def test_a_hint_of_prometheus_is_none_f10(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_a_hint_of_prometheus_is_none_F10(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     prometheus_server.remote_write(Series("bytes_sent", {"app": app}, [(slot - 30, 0), (slot, 30)]))
     hinted = promql(f'sum(rate(bytes_sent{{app="{app}"}}[1m]))')
     assert (await ask(prometheus_server, hinted, slot)).value is not None
 
 
-async def test_a_sample_of_280_s_ago_is_taken_for_fresh_unless_told_otherwise_f07(
+async def test_a_sample_of_280_s_ago_is_taken_for_fresh_unless_told_otherwise_F07(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
     prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 280, 7)]))
@@ -186,20 +186,20 @@ async def test_a_sample_of_280_s_ago_is_taken_for_fresh_unless_told_otherwise_f0
     assert strict.failure is Outcome.NODATA
 
 
-async def test_a_target_that_is_gone_is_nodata_f08(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_a_target_that_is_gone_is_nodata_F08(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 30, 7), (slot - 15, STALE)]))
     gone = await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot)
     assert gone.failure is Outcome.NODATA
 
 
-async def test_a_query_that_takes_too_long_says_so_itself_f03(prometheus_server: PrometheusServer, slot: float) -> None:
+async def test_a_query_that_takes_too_long_says_so_itself_F03(prometheus_server: PrometheusServer, slot: float) -> None:
     endless = promql("count_over_time((sum(rate(up[1h])) + sum(rate(up[2h])))[60000h:1s])")
     measurement = await ask(prometheus_server, endless, slot, deadline=3)
     assert measurement.failure is Outcome.ERROR
     assert "did not answer the query (HTTP 503): timeout: query timed out" in measurement.reason
 
 
-async def test_killed_in_the_middle_is_refused_and_comes_back_f01(own_prometheus: PrometheusServer) -> None:
+async def test_killed_in_the_middle_is_refused_and_comes_back_F01(own_prometheus: PrometheusServer) -> None:
     slot = float(int(time.time()))
     async with prometheus(own_prometheus.url) as source:
         assert (await measured(source, promql("vector(1)"), slot=slot)).value == 1
@@ -211,7 +211,7 @@ async def test_killed_in_the_middle_is_refused_and_comes_back_f01(own_prometheus
     assert again.value == 1
 
 
-async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_f02(
+async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_F02(
     own_prometheus: PrometheusServer, prometheus_server: PrometheusServer
 ) -> None:
     slot = float(int(time.time()))
@@ -235,7 +235,7 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_f02(
     assert again.value == 1
 
 
-async def test_restarted_in_a_streak_keeps_its_data_f15(own_prometheus: PrometheusServer) -> None:
+async def test_restarted_in_a_streak_keeps_its_data_F15(own_prometheus: PrometheusServer) -> None:
     slot = float(int(time.time()))
     own_prometheus.remote_write(counter("bank", "200", slot, rate=9), counter("bank", "500", slot, rate=1))
     async with prometheus(own_prometheus.url) as source:

@@ -45,7 +45,7 @@ async def test_a_good_answer_is_a_value() -> None:
         assert await measured(source, promql()) == Measurement(value=0.25)
 
 
-async def test_the_query_is_asked_at_the_slot_with_every_parameter() -> None:
+async def test_the_query_is_asked_at_the_slot_with_every_parameter_F10() -> None:
     extra = {"parameters": {"tenant": "bank"}, "headers": {"X-Scope-OrgID": "bank"}, "deadline": 5}
     async with serving(sending(FINE)) as server, prometheus(f"{server.url}/prometheus", **extra) as source:
         await measured(source, promql('v{color="{{ color }}",namespace="{{ namespace }}"}'))
@@ -111,7 +111,7 @@ async def test_trap_drip_in_the_tls_handshake() -> None:
             await is_over.wait()  # the server sees that nobody listens any more
 
 
-async def test_trap_hang_f02() -> None:
+async def test_trap_hang_F02() -> None:
     assert await reason_of(hanging, deadline=QUICK) == "did not answer within 0.4 s"
 
 
@@ -177,7 +177,7 @@ async def test_trap_reset() -> None:
     assert await reason_of(resetting) == "broke the connection off"
 
 
-async def test_trap_refused_f01() -> None:
+async def test_trap_refused_F01() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -186,14 +186,14 @@ async def test_trap_refused_f01() -> None:
     assert measurement == Measurement.error(f"Prometheus at {url} refuses the connection")
 
 
-async def test_trap_name_does_not_resolve_f01() -> None:
+async def test_trap_name_does_not_resolve_F01() -> None:
     async with prometheus("http://prometheus.invalid:9090") as source:
         measurement = await measured(source, promql())
     assert measurement.failure is Outcome.ERROR
     assert "its name does not resolve" in measurement.reason or "did not answer within" in measurement.reason
 
 
-async def test_no_query_is_tried_twice() -> None:
+async def test_no_query_is_tried_twice_F03() -> None:
     busy = http("no", status=503, headers={"Retry-After": "1"})
     async with serving(sending(busy)) as server, prometheus(server.url) as source:
         await measured(source, promql())
@@ -202,21 +202,21 @@ async def test_no_query_is_tried_twice() -> None:
 
 WHOLE = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
 REASONS: Mapping[str, tuple[bytes, str]] = {
-    "truncated_f14": (http(vector("1"))[:-9], "broke"),
-    "truncated_chunk_f14": (
+    "truncated_F14": (http(vector("1"))[:-9], "broke"),
+    "truncated_chunk_F14": (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
         "broke",
     ),
-    "truncated_without_length_f14": (
+    "truncated_without_length_F14": (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + WHOLE[:-2],
         "answered broken JSON of 61 bytes",
     ),
-    "html_200_f12": (
+    "html_200_F12": (
         http("<html>\n<b>Sign in</b>", content_type="text/html; charset=utf-8"),
         "answered HTTP 200 with text/html; charset=utf-8 instead of JSON: <html> <b>Sign in</b>",
     ),
-    "html_sent_as_json_f12": (http("<html>Sign in"), "answered broken JSON of 13 bytes"),
-    "redirect_f12": (
+    "html_sent_as_json_F12": (http("<html>Sign in"), "answered broken JSON of 13 bytes"),
+    "redirect_F12": (
         http("", status=302, headers={"Location": "https://user:secret@login.example/sso?ticket=abc"}),
         "redirects (HTTP 302) to https://login.example/sso, and redirects are not followed",
     ),
@@ -226,17 +226,17 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
         http("<h1>no server is available</h1>", status=503, content_type="text/html"),
         "answered HTTP 503 with text/html instead of JSON: <h1>no server is available</h1>",
     ),
-    "503_while_starting_f15": (
+    "503_while_starting_F15": (
         http("Service Unavailable\n", status=503, content_type="text/plain"),
         "answered HTTP 503 with text/plain instead of JSON: Service Unavailable",
     ),
-    "503_timeout_f03": (
+    "503_timeout_F03": (
         http(
             {"status": "error", "errorType": "timeout", "error": "query timed out in expression evaluation"}, status=503
         ),
         "did not answer the query (HTTP 503): timeout: query timed out in expression evaluation",
     ),
-    "422_too_many_samples_f03": (
+    "422_too_many_samples_F03": (
         http({"status": "error", "errorType": "execution", "error": "too many samples"}, status=422),
         "did not answer the query (HTTP 422): execution: too many samples",
     ),
@@ -244,44 +244,44 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
         http({"status": "error", "errorType": "internal", "error": "boom", "data": {"result": []}}),
         "did not answer the query (HTTP 200): internal: boom",
     ),
-    "401_f26": (http("who are you?", status=401, content_type="text/plain"), "refused the credentials (HTTP 401): who"),
-    "403_f26": (http({"status": "error", "error": "no"}, status=403), "refused the credentials (HTTP 403): no"),
+    "401_F26": (http("who are you?", status=401, content_type="text/plain"), "refused the credentials (HTTP 401): who"),
+    "403_F26": (http({"status": "error", "error": "no"}, status=403), "refused the credentials (HTTP 403): no"),
     "204": (http("", status=204, content_type=""), "answered HTTP 204 with no content type instead of JSON"),
     "empty_body": (http(""), "answered broken JSON of 0 bytes"),
-    "invalid_utf8_f14": (http(b'{"status":"succ\xff"}'), "answered invalid UTF-8 at byte 15"),
-    "utf16_f14": (http(WHOLE.decode().encode("utf-16")), "answered invalid UTF-8 at byte 0"),
-    "duplicate_keys_f14": (
+    "invalid_utf8_F14": (http(b'{"status":"succ\xff"}'), "answered invalid UTF-8 at byte 15"),
+    "utf16_F14": (http(WHOLE.decode().encode("utf-16")), "answered invalid UTF-8 at byte 0"),
+    "duplicate_keys_F14": (
         http(b'{"status":"error","status":"success"}'),
         "answered JSON that names the key 'status' twice",
     ),
-    "deep_json_f13": (http(b"[" * 400 + b"]" * 400), "answered JSON nested deeper than 32 levels"),
-    "very_deep_json_f13": (http(b"[" * 20_000), "answered JSON nested deeper than 32 levels"),
-    "bare_nan_f14": (http(b'{"status":NaN}'), "answered JSON with NaN, which is no JSON"),
-    "huge_number_f14": (http(b'{"status":' + b"9" * 9000 + b"}"), "answered JSON with a number that cannot be read"),
+    "deep_json_F13": (http(b"[" * 400 + b"]" * 400), "answered JSON nested deeper than 32 levels"),
+    "very_deep_json_F13": (http(b"[" * 20_000), "answered JSON nested deeper than 32 levels"),
+    "bare_nan_F14": (http(b'{"status":NaN}'), "answered JSON with NaN, which is no JSON"),
+    "huge_number_F14": (http(b'{"status":' + b"9" * 9000 + b"}"), "answered JSON with a number that cannot be read"),
     "list": (http("[]"), "answered JSON of another shape than Prometheus' API has"),
     "null": (http("null"), "answered JSON of another shape than Prometheus' API has"),
     "text": (http('"success"'), "answered JSON of another shape than Prometheus' API has"),
     "data_missing": (http({"status": "success"}), "answered JSON of another shape than Prometheus' API has"),
-    "warnings_f10": (
+    "warnings_F10": (
         http(vector("1", warnings=["No StoreAPIs matched", "store-1 is down"])),
         "answered with warnings, a part of the truth: No StoreAPIs matched; store-1 is down",
     ),
-    "partial_f10": (http(vector("1", isPartial=True)), "answered a partial result"),
-    "several_series_f09": (
+    "partial_F10": (http(vector("1", isPartial=True)), "answered a partial result"),
+    "several_series_F09": (
         http(vector("1", "2")),
         "answered 2 series where one is expected; aggregate with sum() or max(). They are {code=",
     ),
     "a_cached_answer_for_another_instant": (http(vector("1", at=SLOT - 60)), "answered for another instant (-60.000 s"),
-    "clock_behind_f11": (
+    "clock_behind_F11": (
         http(vector("1"), headers={"Date": formatdate(time.time() - 3600, usegmt=True)}),
         "has a clock 36",
     ),
-    "date_is_no_date_f11": (
+    "date_is_no_date_F11": (
         http(vector("1"), headers={"Date": "yesterday"}),
         "says that its time is 'yesterday', which is no date",
     ),
     "not_http": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak HTTP"),
-    "terminal_escapes_f93": (
+    "terminal_escapes_F93": (
         http("\x1b[31mred\u202e", status=500, content_type="text/plain\x1b]0;t\x07"),
         "answered HTTP 500 with text/plain\\x1b]0;t\\x07 instead of JSON: \\x1b[31mred\\u202e",
     ),
@@ -303,7 +303,7 @@ async def test_trap(trap: str) -> None:
         pytest.param(-35, False, id="35 s behind"),
     ],
 )
-async def test_trap_clock_skew_f11(skew: float, is_believed: bool) -> None:  # noqa: FBT001 - a column of the table
+async def test_trap_clock_skew_F11(skew: float, is_believed: bool) -> None:  # noqa: FBT001 - a column of the table
     date = formatdate(time.time() + skew, usegmt=True)
     async with serving(sending(http(vector("1"), headers={"Date": date}))) as server, prometheus(server.url) as source:
         measurement = await measured(source, promql())
@@ -316,7 +316,7 @@ async def test_an_answer_without_a_date_is_believed() -> None:
         assert (await measured(source, promql())).value == 1
 
 
-async def test_trap_redirect_is_not_followed_and_forwards_no_secret_f12() -> None:
+async def test_trap_redirect_is_not_followed_and_forwards_no_secret_F12() -> None:
     async with serving(sending(FINE)) as other:
         moved = http("", status=302, headers={"Location": f"{other.url}/api/v1/query"})
         async with serving(sending(moved)) as server, prometheus(server.url, token="s3cr3t-token") as source:  # noqa: S106
@@ -325,7 +325,7 @@ async def test_trap_redirect_is_not_followed_and_forwards_no_secret_f12() -> Non
     assert other.asked == []
 
 
-async def test_trap_endless_body_f13() -> None:
+async def test_trap_endless_body_F13() -> None:
     async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(http("", headers={"Content-Length": str(2 << 30)}))
         while True:
@@ -341,7 +341,7 @@ async def test_trap_endless_body_f13() -> None:
 BOMB = gzip.compress(b" " * (256 * MIB), compresslevel=9)
 
 
-async def test_trap_gzip_bomb_f13() -> None:
+async def test_trap_gzip_bomb_F13() -> None:
     bomb = http(BOMB, headers={"Content-Encoding": "gzip"})
     async with serving(sending(bomb)) as server, prometheus(server.url) as source:
         await measured(source, promql())  # what is allocated once
@@ -355,7 +355,7 @@ async def test_trap_gzip_bomb_f13() -> None:
     assert peak < 8 * MIB
 
 
-async def test_trap_json_that_grows_when_it_is_parsed_f13() -> None:
+async def test_trap_json_that_grows_when_it_is_parsed_F13() -> None:
     body = b"[" + b"[]," * 340_000 + b"[]]"
     async with serving(sending(http(body))) as server, prometheus(server.url) as source:
         tracemalloc.start()
@@ -389,7 +389,7 @@ asyncio.run(main())
     assert done.stdout == "1.0 Bearer of-the-settings\n"
 
 
-async def test_a_rotated_token_is_sent_with_the_next_query_f26(tmp_path: Path) -> None:
+async def test_a_rotated_token_is_sent_with_the_next_query_F26(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first-token\n")
     async with serving(sending(FINE)) as server, prometheus(server.url, token_file=file) as source:
@@ -416,7 +416,7 @@ async def test_basic_authentication(tmp_path: Path) -> None:
         pytest.param(b"one\ntwo", "the credentials cannot be sent", id="the token has a line break"),
     ],
 )
-async def test_unusable_credentials_are_an_error_f26(tmp_path: Path, content: bytes | None, says: str) -> None:
+async def test_unusable_credentials_are_an_error_F26(tmp_path: Path, content: bytes | None, says: str) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_bytes(content)
@@ -439,7 +439,7 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
     assert reason.endswith("instead of JSON: Basic *** ***")
 
 
-async def test_a_certificate_that_nobody_trusts_f92(tmp_path: Path) -> None:
+async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -33,7 +33,7 @@ RATIO = logs(ratio_of="*")
 COUNT = logs()
 
 
-def test_the_window_ends_before_the_slot_by_the_delay_f25() -> None:
+def test_the_window_ends_before_the_slot_by_the_delay_F25() -> None:
     assert window(logs(timeframe="5m", query_delay="90s"), SLOT) == (SLOT - 390, SLOT - 90)
 
 
@@ -105,13 +105,13 @@ def _range(query: ElasticsearchQuery, slot: float) -> dict[str, int]:
             found(matches=0, total=0),
             RATIO,
             Measurement.nodata("E has no document of ratio_of '*' in the window", samples=0.0),
-            id="a share of nothing (F24)",
+            id="F24 a share of nothing",
         ),
         pytest.param(
             {**found(matches=3), "_shards": {"total": 4, "successful": 4, "skipped": 3, "failed": 0}},
             COUNT,
             Measurement(value=3.0),
-            id="skipped shards are normal (F20)",
+            id="F20 skipped shards are normal",
         ),
     ],
 )
@@ -119,7 +119,7 @@ def test_answers_that_count(body: Any, query: ElasticsearchQuery, expected: Meas
     assert read(body, query) == expected
 
 
-def test_documents_that_end_in_the_first_half_of_the_window_are_nodata_f25() -> None:
+def test_documents_that_end_in_the_first_half_of_the_window_are_nodata_F25() -> None:
     body = found(matches=3, total=12)
     body["aggregations"]["recent"]["doc_count"] = 0
     measurement = read(body, RATIO)
@@ -164,17 +164,17 @@ SHAPE = "answered JSON of another shape than a search has"
         pytest.param(
             changed("timed_out", to=True),
             "ran out of time and answered a part of the truth (timed_out)",
-            id="timed out (F19)",
+            id="F19 timed out",
         ),
         pytest.param(
             changed("_shards", to={"total": 5, "successful": 4, "failed": 1, "skipped": 0}),
             "answered from 4 of 5 shards",
-            id="a failed shard (F20)",
+            id="F20 a failed shard",
         ),
         pytest.param(
             changed("_shards", to={"total": 5, "successful": 4, "failed": 0, "skipped": 0}),
             "answered from 4 of 5 shards",
-            id="a missing shard (F20)",
+            id="F20 a missing shard",
         ),
         pytest.param(
             changed(
@@ -182,17 +182,17 @@ SHAPE = "answered JSON of another shape than a search has"
                 to={"total": 2, "successful": 1, "failed": 1, "failures": [{"reason": {"type": "x", "reason": "y\n"}}]},
             ),
             "answered from 1 of 2 shards: x: y",
-            id="a failed shard with its reason (F20)",
+            id="F20 a failed shard with its reason",
         ),
         pytest.param(
             changed("_shards", to={"total": 0, "successful": 0, "failed": 0}),
             "searched no index at all; does the index exist?",
-            id="no shard at all (F22)",
+            id="F22 no shard at all",
         ),
         pytest.param(
             changed("hits", "total", to={"value": 10_000, "relation": "gte"}),
             "answered with a capped total of hits",
-            id="a capped total (F23)",
+            id="F23 a capped total",
         ),
         pytest.param(
             changed("aggregations", "matches", "doc_count", to=4),
@@ -280,7 +280,7 @@ def _read_or_answer_error(body: Any, query: ElasticsearchQuery) -> None:
                 }
             },
             "did not answer the query (HTTP 404): index_not_found_exception: no such index [x]",
-            id="a missing index (F22)",
+            id="F22 a missing index",
         ),
         pytest.param(
             400,
@@ -298,25 +298,25 @@ def _read_or_answer_error(body: Any, query: ElasticsearchQuery) -> None:
             503,
             {"error": {"root_cause": [], "type": "search_phase_execution_exception", "reason": "all shards failed"}},
             "did not answer the query (HTTP 503): search_phase_execution_exception: all shards failed",
-            id="no root cause (F18)",
+            id="F18 no root cause",
         ),
         pytest.param(
             503,
             {"error": {"root_cause": [], "type": "a", "reason": "", "caused_by": {"type": "b", "reason": "c"}}},
             "did not answer the query (HTTP 503): b: c",
-            id="only the cause has words (F20)",
+            id="F20 only the cause has words",
         ),
         pytest.param(
             429,
             {"error": {"type": "es_rejected_execution_exception", "reason": "rejected execution"}},
             "did not answer the query (HTTP 429): es_rejected_execution_exception: rejected execution",
-            id="too many searches (F21)",
+            id="F21 too many searches",
         ),
         pytest.param(
             401,
             {"error": {"type": "security_exception", "reason": "unable to authenticate"}},
             "refused the credentials (HTTP 401): security_exception: unable to authenticate",
-            id="credentials (F26)",
+            id="F26 credentials",
         ),
         pytest.param(403, {"error": "no"}, "refused the credentials (HTTP 403): no", id="an error in a word"),
         pytest.param(500, None, "did not answer the query (HTTP 500)", id="nothing"),

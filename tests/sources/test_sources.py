@@ -17,7 +17,7 @@ WELL_LOGS = http(found(matches=3), headers=PRODUCT)
 WELL_METRICS = http(vector("0.25"))
 
 
-async def test_a_hanging_prometheus_never_delays_elasticsearch() -> None:
+async def test_F02_F27_a_hanging_prometheus_never_delays_elasticsearch() -> None:
     async with (
         serving(hanging) as frozen,
         serving(sending(WELL_LOGS)) as well,
@@ -33,7 +33,7 @@ async def test_a_hanging_prometheus_never_delays_elasticsearch() -> None:
         assert {measurement.failure for measurement in await asyncio.gather(*stuck)} == {Outcome.ERROR}
 
 
-async def test_a_hanging_elasticsearch_never_delays_prometheus() -> None:
+async def test_F18_F27_a_hanging_elasticsearch_never_delays_prometheus() -> None:
     async with (
         serving(hanging) as frozen,
         serving(sending(WELL_METRICS)) as well,

@@ -25,7 +25,7 @@ class Clock:
     ],
 )
 @pytest.mark.parametrize("beats", [0, 1], ids=["before the first beat", "after a beat"])
-def test_it_lives_while_the_heartbeat_is_young(age: float, beats: int, *, is_well: bool) -> None:
+def test_F80_it_lives_while_the_heartbeat_is_young(age: float, beats: int, *, is_well: bool) -> None:
     clock = Clock()
     health = Health(heartbeat_bound=30, clock=clock)
     for _ in range(beats):
@@ -72,3 +72,17 @@ def test_a_new_target_of_a_reload_has_to_tick_too_and_a_returning_one_again() ->
     assert health.ready().is_well
     health.rules_loaded(["a", "b"])
     assert health.ready().sentence == "No completed tick yet of: b."
+
+
+def test_a_standby_is_ready_and_a_new_leader_once_it_has_seen_its_targets() -> None:
+    health = Health()
+    health.rules_loaded(["a", "b", "c"])
+    assert not health.ready().is_well, "before it has looked who leads"
+    health.holds([])
+    assert health.ready().sentence == "Watching 0 target(s). Standing by for 3 more."
+    assert health.ready().is_well
+    health.holds(["a", "b"])
+    health.tick_completed("a")
+    assert health.ready().sentence == "No completed tick yet of: b."
+    health.tick_completed("b")
+    assert health.ready().sentence == "Watching 2 target(s). Standing by for 1 more."

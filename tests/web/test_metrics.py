@@ -145,3 +145,15 @@ def test_label_values_survive_the_exposition(label: str) -> None:
     metrics.decided(label, label)
     assert value(metrics, "watchdog_rule_set_info", digest=label) == 1
     assert value(metrics, "watchdog_decision", target=label, decision=label) == 1
+
+
+def test_a_shard_is_led_or_not_and_its_changes_are_counted() -> None:
+    metrics = Metrics()
+    metrics.standing_by(2)
+    assert [value(metrics, "watchdog_leader", shard=shard) for shard in ("0", "1")] == [0, 0]
+    metrics.shard_changed(1, "gained", leads=True)
+    assert [value(metrics, "watchdog_leader", shard=shard) for shard in ("0", "1")] == [0, 1]
+    metrics.shard_changed(1, "lost", leads=False)
+    assert value(metrics, "watchdog_leader", shard="1") == 0
+    for transition in ("gained", "lost"):
+        assert value(metrics, "watchdog_lease_transitions_total", shard="1", transition=transition) == 1
