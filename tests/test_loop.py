@@ -462,6 +462,21 @@ async def test_a_failing_api_server_delays_and_does_no_harm(stage: Stage, fault:
     assert len({each.trip for each in stage.ear.transitions if each.event is Event.SELECTOR}) == 1
 
 
+async def test_F57_a_rollback_that_cannot_go_on_is_told_with_what_is_missing(stage: Stage) -> None:
+    refused = Answer(status=403, body=b'{"kind":"Status","message":"may not"}', methods=frozenset({"PATCH"}))
+    await stage.tick()
+    await stage.world.kubernetes.fail(refused)
+    for _ in range(70):
+        await stage.tick()
+    told = [alert for alert in stage.ear.alerts if "/stuck/" in alert.key]
+    assert [alert.kind for alert in told] == [AlertKind.HELD]
+    assert "may not" in told[0].text
+    assert "backend-service selects blue, frontend-service selects blue" in told[0].text
+    await stage.world.kubernetes.heal()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
 async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Stage) -> None:
     await stage.world.kubernetes.fail(Hang(methods=frozenset({"PATCH"})))
     await stage.tick()

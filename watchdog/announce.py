@@ -150,6 +150,10 @@ class Announcer:
             self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
             self._stage = todo.stage.value
 
+    def stuck(self, trip: Trip | None, status: TargetStatus | None, *, error: str, since: float) -> None:
+        """Tells people that what has to be done could not be done for a while."""
+        self._alert(messages.stuck(self._target, trip, status, error=error, since=since, now=self._clock()))
+
     async def progress(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
         """Tells people what is seen to be done of a rollback, whoever did it."""
         if todo.stage is Stage.GIVEN_UP:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from watchdog.announce import Announcer, Reporter
-from watchdog.cluster.client import Cluster, ClusterError, ConflictError
+from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
@@ -40,6 +40,7 @@ from watchdog.trip_runner import TripRunner
 OPEN_TRIP_SECONDS = 1.0
 GLANCE_SECONDS = 0.05
 TRIES = 5
+STUCK_SECONDS = 60.0
 
 
 class Source(Protocol):
@@ -84,6 +85,7 @@ class Watch:
             target, cluster=cluster, known=self._known, announcer=self._announcer, fleet=self._fleet, clock=clock
         )
         self._urgent = False
+        self._failing_since: float | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Ticks each slot, each second while something is urgent, at once after a switch; stops between two ticks."""
@@ -122,6 +124,8 @@ class Watch:
             return await self._observe()
         except ClusterError as error:
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
+            if self._known.journal.trip is not None or self._urgent:
+                self._fail(None, error)
             return None
 
     async def _observe(self) -> TargetStatus:
@@ -224,18 +228,33 @@ class Watch:
         A conflict means: look again and decide again, at once. A cluster that fails in between makes it urgent: the
         next tick is a second away.
         """
+        last: ClusterError | None = None
         for _ in range(TRIES):
             try:
                 status = status or await self._observe()
-                return await self._decide_and_do(status)
+                done = await self._decide_and_do(status)
             except ConflictError as conflict:
                 self._announcer.changed(Event.CLUSTER, moved=("", "conflict"), sentence=str(conflict))
-                status = None
+                status, last = None, conflict
             except ClusterError as error:
                 self._announcer.changed(Event.CLUSTER, moved=("", "failed"), sentence=str(error))
+                last = error
                 break
-        self._urgent = True
+            else:
+                self._failing_since = None
+                return done
+        self._fail(status, last)
         return False
+
+    def _fail(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+        """Makes it urgent; what fails for long is told to people, who may see what the watchdog does not."""
+        now = self._clock()
+        self._urgent = True
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        is_ours = not isinstance(error, NotLeaderError)
+        if is_ours and now - self._failing_since >= STUCK_SECONDS:
+            trip = self._known.journal.trip
+            self._announcer.stuck(trip, status, error=str(error), since=self._failing_since)
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._tripped(status), self._known.journal.trip

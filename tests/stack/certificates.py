@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 ADDRESSES = ("127.0.0.1", "10.0.0.1")
+PROXY, PROXY_KEY = "proxy.crt", "proxy.key"
 SIGNING_ONLY = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -37,24 +38,35 @@ class Certificates:
     ca: Path
     server: Path
     server_key: Path
+    proxy: Path
+    proxy_key: Path
     service_account_key: Path
     service_account_public_key: Path
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Writes a CA, a serving certificate for the loopback address, and the key that signs service account tokens."""
+    """Writes a CA, two serving certificates for the loopback address, and the key that signs service account tokens.
+
+    The second serving certificate is that of a proxy before the API server (`fault_proxy.py`).
+    """
     files = Certificates(
         ca=folder / "ca.crt",
         server=folder / "server.crt",
         server_key=folder / "server.key",
+        proxy=folder / PROXY,
+        proxy_key=folder / PROXY_KEY,
         service_account_key=folder / "sa.key",
         service_account_public_key=folder / "sa.pub",
     )
-    ca_key, server_key, account_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    ca_key, server_key, proxy_key, account_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
     ca = _ca(ca_key)
     files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.server.write_bytes(_server(server_key, ca, ca_key).public_bytes(serialization.Encoding.PEM))
-    _write_key(files.server_key, server_key)
+    for serving, path, key_path in (
+        (server_key, files.server, files.server_key),
+        (proxy_key, files.proxy, files.proxy_key),
+    ):
+        path.write_bytes(_server(serving, ca, ca_key).public_bytes(serialization.Encoding.PEM))
+        _write_key(key_path, serving)
     _write_key(files.service_account_key, account_key)
     # The API server refuses a PKCS#8 private key where it only has to verify.
     files.service_account_public_key.write_bytes(

@@ -26,17 +26,19 @@ from tests.stack.process import Child, Command
 from tests.stack.wait import wait_until
 
 STAGES = Path(__file__).with_name("kwok-stages.yaml")
-USERS = ("admin", "controller-manager", "scheduler", "kwok", "load")
+USERS = ("admin", "watchdog", "controller-manager", "scheduler", "kwok", "load")
 NODES = ("node-a", "node-b")
 START_SECONDS = 60
-# The components' own traffic would bury the rows that a test looks for.
+# The components' own traffic would bury the rows that a test looks for. The answers to writes carry the revision at
+# which each was committed, which is what orders them (`invariants.py`).
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
+    "omitManagedFields": True,
     "rules": [
         {"level": "None", "users": ["system:apiserver", "controller-manager", "scheduler", "kwok", "load"]},
-        {"level": "Request", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+        {"level": "RequestResponse", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
         {"level": "Metadata"},
     ],
 }
@@ -72,18 +74,18 @@ class ControlPlane:
         """Every process, in the order in which they are stopped."""
         return (self.kwok, self.scheduler, self.controller_manager, self.apiserver, self.etcd)
 
-    def make_kubeconfig(self, token: str, *, namespace: str = "default") -> Path:
-        """Writes a kubeconfig for any token, for example one of `Admin.create_token`."""
+    def make_kubeconfig(self, token: str, *, namespace: str = "default", url: str = "") -> Path:
+        """Writes a kubeconfig for any token, for example one of `Admin.create_token`; ``url`` may be a proxy's."""
         path = self.folder / f"{secrets.token_hex(4)}.kubeconfig"
-        _write_kubeconfig(path, url=self.url, ca_file=self.ca_file, token=token, namespace=namespace)
+        _write_kubeconfig(path, url=url or self.url, ca_file=self.ca_file, token=token, namespace=namespace)
         return path
 
     def audit(self, namespace: str = "", *, verbs: Sequence[str] = (), user: str = "") -> list[dict[str, Any]]:
         """The audit rows so far, the oldest first; each filter that is left out lets everything through.
 
         A row is written just after its answer was sent: wait for a row, never conclude at once that there is none.
-        The administrator and ServiceAccounts are in it (``system:serviceaccount:NAMESPACE:NAME``); the components of
-        the control plane and the load generator are not.
+        The administrator, the user ``watchdog`` and ServiceAccounts (``system:serviceaccount:NAMESPACE:NAME``) are in
+        it; the components of the control plane and the load generator are not.
         """
         rows = [json.loads(line) for line in _complete_lines(self.folder / "audit.log")]
         return [

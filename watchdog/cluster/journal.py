@@ -5,7 +5,7 @@ Law: a journal is written over the one that was read and over no other; who has 
 
 from typing import Protocol
 
-from watchdog.cluster.client import Cluster, ConflictError, NotFoundError
+from watchdog.cluster.client import Cluster, ConflictError, NotFoundError, UnreachableError
 from watchdog.core.journal import Journal
 from watchdog.core.journal_text import read_journal, write_journal
 
@@ -51,8 +51,8 @@ class ConfigMapJournal:
         except NotFoundError:
             self._version = None  # somebody deleted it: what is known here is written anew
             await self.save(journal)
-        except ConflictError:
-            # A reply that was lost makes our own write look like somebody else's.
+        except (ConflictError, UnreachableError):
+            # A reply that was lost leaves our own write unknown, or makes it look like somebody else's.
             if await self.load() != journal:
                 raise
         else:

@@ -68,6 +68,28 @@ def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     )
 
 
+def stuck(
+    target: Target, trip: Trip | None, status: TargetStatus | None, *, error: str, since: float, now: float
+) -> Alert:
+    """A rollback that cannot go on, or cannot be begun, because the API server refuses or does not answer."""
+    seen = status.services if status else ()
+    where = ", ".join(f"{service.name} selects {service.color or 'neither color'}" for service in seen)
+    what = f"The rollback {trip.id} to {trip.good} cannot go on" if trip else "A rollback cannot be begun"
+    return Alert(
+        kind=AlertKind.HELD,
+        key=f"{target.target}/stuck/{show_instant(since)}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{what} since {show_instant(since)}: {error}. It is tried again. As seen last: {where or 'nothing'}.",
+        trip=trip.id if trip else None,
+        from_color=trip.bad if trip else None,
+        to_color=trip.good if trip else None,
+        rules=trip.rules if trip else (),
+        commands=(_look(target), *(_by_hand(target, status, trip.bad if trip else status.active) if status else ())),
+    )
+
+
 def held(
     target: Target, hold: Hold, status: TargetStatus, trip: Trip | None, rules: tuple[TrippedRule, ...], *, now: float
 ) -> Alert:

@@ -1,0 +1,1 @@
+"""A rollback, and everything that can go wrong between the watchdog and the API server."""
