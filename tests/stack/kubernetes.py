@@ -83,7 +83,7 @@ class ControlPlane:
 
         A row is written just after its answer was sent: wait for a row, never conclude at once that there is none.
         The administrator and ServiceAccounts are in it (``system:serviceaccount:NAMESPACE:NAME``); the components of
-        the control plane and the load generator are not.
+        the control plane and the load generator are not. A request that was refused with 401 has no user name.
         """
         rows = [json.loads(line) for line in _complete_lines(self.folder / "audit.log")]
         return [
@@ -91,7 +91,7 @@ class ControlPlane:
             for row in rows
             if (not namespace or row.get("objectRef", {}).get("namespace") == namespace)
             and (not verbs or row["verb"] in verbs)
-            and (not user or row["user"]["username"] == user)
+            and (not user or row["user"].get("username") == user)
         ]
 
     def start_apiserver(self) -> None:
