@@ -93,7 +93,7 @@ class ControlPlane:
             for row in rows
             if (not namespace or row.get("objectRef", {}).get("namespace") == namespace)
             and (not verbs or row["verb"] in verbs)
-            and (not user or row["user"]["username"] == user)
+            and (not user or row["user"].get("username") == user)
         ]
 
     def start_apiserver(self) -> None:
