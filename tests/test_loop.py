@@ -322,6 +322,15 @@ async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
     assert stage.colors() == {"blue"}
 
 
+async def test_F01_F27_a_blind_rule_is_told_and_rolls_nothing_back(stage: Stage) -> None:
+    stage.script.answers["green"] = Measurement.error("Prometheus refused the connection")
+    for _ in range(22):
+        await stage.tick(after=15)
+    assert stage.colors() == {"green"}
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.BLIND]
+    assert "Prometheus refused the connection" in stage.ear.alerts[0].text
+
+
 async def test_the_journal_tells_the_story(stage: Stage) -> None:
     await recover(stage)
     (found,) = stage.world.cluster.each(CONFIG_MAP, "banking-app")
