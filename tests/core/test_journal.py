@@ -164,6 +164,7 @@ def test_rules_at_rest_are_not_worth_a_write() -> None:
     ("change", "said"),
     [
         pytest.param({"schema": ""}, "no number", id="no schema"),
+        pytest.param({"schema": "²"}, "no number", id="a digit that is no number"),
         pytest.param({"target": "other"}, "not of 'banking-app'", id="of another target"),
         pytest.param({"trip": "{"}, "trip is not YAML", id="half a part"),
         pytest.param({"trip": "id: 1"}, "trip", id="a part that lacks what it needs"),

@@ -33,7 +33,7 @@ def write_journal(journal: Journal) -> dict[str, str]:
 def read_journal(data: Mapping[str, str], *, target: str) -> Journal:
     """The journal in the data. Raises UnreadableRecordError saying which part, or NewerSchemaError."""
     schema = data.get("schema", "")
-    if not schema.isdigit():
+    if not (schema.isascii() and schema.isdigit()):
         raise UnreadableRecordError(f"the journal's schema is {schema!r}, which is no number")
     if int(schema) > SCHEMA:
         raise NewerSchemaError(f"the journal's schema is {schema}, and this program reads up to {SCHEMA}; upgrade it")
