@@ -198,7 +198,13 @@ class Run:
         return self._hit.is_set()
 
     def _be_held(self, log: Path, proxy: FaultProxy, result: Result) -> None:
-        met = self._comes()  # the first slot of a clock that runs ahead may be long in coming
+        met = self._comes()
+        # The journal is written before anything fires, and the first slot of a clock that runs ahead is long in coming.
+        _wait(
+            lambda: bool(_lines(log, "transition", event="decision", after="rollback")),
+            lambda: "no rollback was decided",
+            within=FINISH_SECONDS,
+        )
         until = time.monotonic() + HELD_SECONDS
         while met and not result.told and time.monotonic() < until:
             assert not self._is_done(), "it is finished, although a write cannot be done"

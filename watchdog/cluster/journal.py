@@ -5,7 +5,7 @@ Law: a journal is written over the one that was read and over no other; who has 
 
 from typing import Protocol
 
-from watchdog.cluster.client import Cluster, ConflictError, NotFoundError, UnreachableError
+from watchdog.cluster.client import Cluster, ConflictError, NotFoundError, RejectedError, UnreachableError
 from watchdog.core.journal import Journal
 from watchdog.core.journal_text import read_journal, write_journal
 
@@ -46,15 +46,19 @@ class ConfigMapJournal:
 
     async def save(self, journal: Journal) -> None:
         """Writes it over the one that was loaded or saved last."""
+        before = self._version
         try:
             written = await (self._create(journal) if self._version is None else self._replace(journal))
         except NotFoundError:
             self._version = None  # somebody deleted it: what is known here is written anew
             await self.save(journal)
-        except (ConflictError, UnreachableError):
+        except (ConflictError, UnreachableError) as error:
             # A reply that was lost leaves our own write unknown, or makes it look like somebody else's.
-            if await self.load() != journal:
-                raise
+            if await self.load() == journal:
+                return
+            if isinstance(error, ConflictError) and self._version == before:
+                raise RejectedError(f"{error}; and nobody else has written it") from error
+            raise
         else:
             self._version = written["metadata"]["resourceVersion"]
 
