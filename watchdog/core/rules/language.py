@@ -82,20 +82,16 @@ class Service(_Strict):
 
 
 class Rollback(_Strict):
-    """How a target is rolled back.
-
-    ``restore_good`` and ``ready_timeout`` are accepted, and this version does not act on them: a good color that is
-    too small is not scaled up, the target is held and people are told.
-    """
+    """How a target is rolled back."""
 
     scale_down_delay: Seconds = 30.0
     """How long after all Services are verified on the good color the bad one is scaled to 0."""
     restore_good: bool = True
-    """Scale the good color up first when it is too small. Not acted on by this version: such a target is held."""
+    """Scale the good color up first when it is too small; if false, such a target is held."""
     min_ready: Share = 0.8
     """Ready pods that the good color needs, as a share of the bad color's ready pods; never fewer than 1."""
     ready_timeout: PositiveSeconds = 120.0
-    """How long a restored good color may take to get ready. Not acted on by this version."""
+    """How long the good color may take to get ready before a rollback that has switched nothing is given up."""
     cooldown: Seconds = 1800.0
     """How long after a rollback the target is not rolled back again."""
     rollback_window: PositiveSeconds | None = None
