@@ -7,7 +7,7 @@ reply that was lost is decided by reading, never by doing it again.
 from collections.abc import Callable, Sequence
 
 from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
-from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, write_finished, write_trip
+from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, json_pointer, write_finished, write_trip
 from watchdog.core.model import DeploymentStatus, FinishedTrip
 from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
 
@@ -36,7 +36,7 @@ async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector) -> Non
             {"op": "test", "path": "/spec/selector", "value": dict(service.selector)},
             {"op": "replace", "path": "/spec/selector", "value": dict(step.to_selector)},
             # Into a missing map nothing can be added: 422.
-            {"op": "add", "path": _pointer(TRIP), "value": record}
+            {"op": "add", "path": json_pointer(TRIP), "value": record}
             if service.annotated
             else {"op": "add", "path": "/metadata/annotations", "value": {TRIP: record}},
         ],
@@ -54,7 +54,7 @@ async def _scale_down(cluster: Cluster, namespace: str, step: ScaleDown) -> None
         [
             *_tests(deployment.uid, deployment.resource_version),
             # A Deployment always has annotations: its controller writes the revision there.
-            {"op": "add", "path": _pointer(REPLICAS), "value": remembered},
+            {"op": "add", "path": json_pointer(REPLICAS), "value": remembered},
         ],
         done=lambda seen: _is(seen, deployment.uid) and seen["metadata"]["annotations"].get(REPLICAS) == remembered,
     )
@@ -83,8 +83,8 @@ async def _close(cluster: Cluster, namespace: str, step: CloseTrip, now: float) 
         _service(namespace, service.name),
         [
             *_tests(service.uid, service.resource_version),
-            {"op": "remove", "path": _pointer(TRIP)},
-            {"op": "add", "path": _pointer(LAST_TRIP), "value": write_finished(finished)},
+            {"op": "remove", "path": json_pointer(TRIP)},
+            {"op": "add", "path": json_pointer(LAST_TRIP), "value": write_finished(finished)},
         ],
         done=lambda seen: _is(seen, service.uid) and TRIP not in (seen["metadata"].get("annotations") or {}),
     )
@@ -117,8 +117,3 @@ def _is(seen: Json, uid: str) -> bool:
 
 def _service(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/services/{name}"
-
-
-def _pointer(annotation: str) -> str:
-    """The JSON Pointer (RFC 6901) of an annotation."""
-    return "/metadata/annotations/" + annotation.replace("~", "~0").replace("/", "~1")

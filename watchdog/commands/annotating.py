@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
+from watchdog.core.annotations import json_pointer
 from watchdog.settings import Settings
 
 TRIES = 5
@@ -69,14 +70,9 @@ def _operations(found: Json, changes: Changes) -> list[PatchOperation]:
     if "annotations" not in metadata:
         # Into a missing map nothing can be added: 422.
         return [*tests, {"op": "add", "path": "/metadata/annotations", "value": wanted}]
-    adds = [{"op": "add", "path": _pointer(key), "value": value} for key, value in wanted.items()]
+    adds = [{"op": "add", "path": json_pointer(key), "value": value} for key, value in wanted.items()]
     gone = [key for key, value in changes.items() if value is None and key in present]
-    return [*tests, *adds, *({"op": "remove", "path": _pointer(key)} for key in gone)]
-
-
-def _pointer(annotation: str) -> str:
-    """The JSON Pointer (RFC 6901) of an annotation."""
-    return "/metadata/annotations/" + annotation.replace("~", "~0").replace("/", "~1")
+    return [*tests, *adds, *({"op": "remove", "path": json_pointer(key)} for key in gone)]
 
 
 def kubectl(settings: Settings, namespace: str, kind: str, names: list[str], changes: Changes) -> str:

@@ -35,6 +35,11 @@ def ours(annotations: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in annotations.items() if key.startswith(PREFIX)}
 
 
+def json_pointer(annotation: str) -> str:
+    """The JSON Pointer (RFC 6901) of an annotation in an object."""
+    return "/metadata/annotations/" + annotation.replace("~", "~0").replace("/", "~1")
+
+
 def why_paused(annotations: Annotations, *, where: str, now: float) -> str:
     """The sentence that says why these annotations pause the watchdog; "" when they do not.
 

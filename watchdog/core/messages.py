@@ -3,6 +3,8 @@
 Law: every message says what, where, why and what to type next.
 """
 
+from dataclasses import replace
+
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
 from watchdog.core.decide import Hold
@@ -16,49 +18,32 @@ from watchdog.core.rules.language import Rule, Target
 def switched(target: Target, trip: Trip, status: TargetStatus, *, now: float) -> Alert:
     """All Services have the good color's selector."""
     names = ", ".join(service.name for service in status.services)
-    return Alert(
-        kind=AlertKind.SWITCHED,
-        key=f"{trip.id}/switched",
-        target=target.target,
-        namespace=target.namespace,
-        at=now,
-        text=f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}",
-        trip=trip.id,
-        from_color=trip.bad,
-        to_color=trip.good,
-        rules=trip.rules,
-        notes=_notes(target, trip.rules, color=trip.bad),
-        commands=(_look(target), _pause(target)),
-    )
+    text = f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}"
+    told = _of_trip(target, trip, kind=AlertKind.SWITCHED, event="switched", text=text, now=now)
+    return replace(told, commands=(*told.commands, _pause(target)))
 
 
 def finished(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended."""
-    return Alert(
-        kind=AlertKind.FINISHED,
-        key=f"{trip.id}/finished",
-        target=target.target,
-        namespace=target.namespace,
-        at=now,
-        text=f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look."),
-        trip=trip.id,
-        from_color=trip.bad,
-        to_color=trip.good,
-        rules=trip.rules,
-        notes=_notes(target, trip.rules, color=trip.bad),
-        commands=(_look(target),),
-    )
+    text = f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look.")
+    return _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
 
 
 def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended before its first switch."""
+    text = f"Not rolling {target.target} back: {todo.sentence}; nothing was switched. {_why(trip.rules)}"
+    return _of_trip(target, trip, kind=AlertKind.HELD, event="given_up", text=text, now=now)
+
+
+def _of_trip(target: Target, trip: Trip, *, kind: AlertKind, event: str, text: str, now: float) -> Alert:
+    """What is told once in a trip, with its evidence."""
     return Alert(
-        kind=AlertKind.HELD,
-        key=f"{trip.id}/given_up",
+        kind=kind,
+        key=f"{trip.id}/{event}",
         target=target.target,
         namespace=target.namespace,
         at=now,
-        text=f"Not rolling {target.target} back: {todo.sentence}; nothing was switched. {_why(trip.rules)}",
+        text=text,
         trip=trip.id,
         from_color=trip.bad,
         to_color=trip.good,

@@ -29,11 +29,6 @@ class Outcome(StrEnum):
     ERROR = "error"
 
     @property
-    def is_evidence(self) -> bool:
-        """True for the two outcomes that say something about the color's health."""
-        return self in (Outcome.BREACH, Outcome.OK)
-
-    @property
     def is_blind(self) -> bool:
         """True when the source said nothing about the color at all."""
         return self in (Outcome.NODATA, Outcome.ERROR)
