@@ -1,7 +1,7 @@
 """The fixtures that every test may ask for, and the last lines of the run.
 
-Law: a real server is started when the first test asks for it, once a run, and is brought back after a test that froze
-or killed it; what cannot be had skips the tests that need it, and the last lines of the run say so.
+Law: a real server is started when the first test asks for it, once a worker of the run, and is brought back after a
+test that froze or killed it; what cannot be had skips the tests that need it, and the last lines of the run say so.
 
 ``control_plane``         a real Kubernetes: url, ca_file, admin (a client), kubeconfig, make_kubeconfig(token), audit()
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import hypothesis
 import pytest
+from xdist.workermanage import WorkerController
 
 from tests.stack.admin import path_of
 from tests.stack.banking import DEFAULT, BankingApp, BankingFactory, Plan
@@ -187,6 +188,19 @@ def _part(config: pytest.Config, name: str, start: Callable[[], AnyServer]) -> I
     finally:
         config.stash[STARTED].remove(server)
         server.stop()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands what this worker did not get to the process that prints the last lines; one process alone has no worker."""
+    output: dict[str, dict[str, str]] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["missing"] = session.config.stash[MISSING]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Takes it over. A worker that crashed hands nothing over; its test has failed."""
+    node.config.stash[MISSING].update(getattr(node, "workeroutput", {}).get("missing", {}))
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,6 +5,7 @@ Law: no real server is needed here.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_a_port_is_given_out_once_on_the_machine() -> None:
 def test_a_deadline_names_what_was_waited_for() -> None:
     with pytest.raises(DeadlineError, match=r"the moon is blue \(last answer: False\)"):
         wait_until(lambda: False, "the moon is blue", within=0.1)
+
+
+def test_a_part_that_a_worker_did_not_get_is_named_in_the_last_lines_of_the_run(tmp_path: Path) -> None:
+    nothing = {"CANARY_WATCHDOG_CACHE": str(tmp_path), "PATH": str(tmp_path)}
+    one_test = "tests/test_stack.py::test_stated_history_is_answered_at_once"
+    command = [sys.executable, "-m", "pytest", "--numprocesses=1", "-p", "no:cacheprovider", one_test]
+    run = subprocess.run(command, cwd=REPOSITORY, env=os.environ | nothing, capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[-3:-1] == [
+        "0 passed, 0 failed, 1 skipped",
+        "MISSING PART Prometheus: Go (go) is not installed",
+    ]
 
 
 def test_the_last_lines_count_errors_as_failed_and_name_what_is_missing() -> None:
