@@ -22,13 +22,14 @@ from watchdog.cluster.access import (
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
 from watchdog.cluster.observe import Myself
+from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
 from watchdog.loop import Source, Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
 from watchdog.ruleset import RuleSet
 from watchdog.settings import Settings, parse_listen
-from watchdog.shards import elector_of, leases_of, shards_of, watch_while_held
+from watchdog.shards import elector_of, leases_of, name_in_leases, shards_of, watch_while_held
 from watchdog.standing import Standing
 from watchdog.telling import Fanout, Telling
 from watchdog.web.health import Health
@@ -70,6 +71,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
                 sources=sources,
                 journal=_journal(settings, target, writer),
                 reporter=reporter,
+                instance=_instance(settings, target),
                 dry_run=settings.dry_run,
                 myself=_myself(settings),
             )
@@ -116,7 +118,12 @@ def _alerts(targets: Iterable[Target]) -> dict[str, list[str]]:
 def _journal(settings: Settings, target: Target, cluster: Cluster) -> JournalStore:
     if settings.dry_run or target.mode is Mode.DRY_RUN:
         return MemoryJournal(target.target)
-    return ConfigMapJournal(cluster, settings.namespace or target.namespace, target.target)
+    namespace = settings.namespace or target.namespace
+    return ConfigMapJournal(cluster, namespace, target.target, instance=_instance(settings, target))
+
+
+def _instance(settings: Settings, target: Target) -> str:
+    return instance_name(settings.namespace or target.namespace, name_in_leases(settings))
 
 
 async def _beat(health: Health) -> None:

@@ -29,6 +29,7 @@ from watchdog.core.journal import (
     trips,
 )
 from watchdog.core.model import FinishedTrip, Measurement, Outcome, Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.ownership import has_switched, without_others
 from watchdog.core.plan import tripped_rules
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
@@ -63,16 +64,21 @@ class Watch:
         journal: JournalStore,
         reporter: Reporter,
         fleet: Fleet | None = None,
+        instance: str = "",
         dry_run: bool = False,
         myself: Myself | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``sources`` holds one for each kind of rule in the target; ``dry_run`` overrides its mode."""
+        """``sources`` holds one for each kind of rule in the target; ``dry_run`` overrides its mode.
+
+        ``instance`` is this installation (`core/ownership.py`); "" marks nothing and minds no mark.
+        """
         self._target = target
         self._cluster = cluster
         self._sources = sources
         self._fleet = fleet or Fleet(1)
         self._reporter = reporter
+        self._instance = instance
         self._dry_run = dry_run or target.mode is Mode.DRY_RUN
         self._myself = myself
         self._clock = clock
@@ -82,7 +88,13 @@ class Watch:
         self._known = Recollection(target.target, journal, is_settled=reporter.is_settled)
         self._slot: float | None = None
         self._trips = TripRunner(
-            target, cluster=cluster, known=self._known, announcer=self._announcer, fleet=self._fleet, clock=clock
+            target,
+            cluster=cluster,
+            known=self._known,
+            announcer=self._announcer,
+            fleet=self._fleet,
+            instance=instance,
+            clock=clock,
         )
         self._urgent = False
         self._failing_since: float | None = None
@@ -131,7 +143,7 @@ class Watch:
     async def _observe(self) -> TargetStatus:
         snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
         now = self._clock()
-        status = status_of(self._target, snapshot, now=now)
+        status = without_others(status_of(self._target, snapshot, now=now), self._instance)
         if await self._known.read(status):
             self._take_over()
         if self._known.unreadable:
@@ -264,6 +276,8 @@ class Watch:
         self._urgent = isinstance(decision, Rollback) or trip is not None
         await self._announcer.decision(decision, status, trip, rules)
         if isinstance(decision, Hold):
+            if decision.reason is Reason.FOREIGN and trip is not None and not has_switched(status, self._instance):
+                await self._trips.leave(trip, decision.sentence)
             return False
         await self._trips.begin(decision.trip)
         await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
@@ -284,6 +298,7 @@ class Watch:
             other_breaches=(),
             now=now,
             dry_run=self._dry_run,
+            instance=self._instance,
             others_tripped=self._fleet.others_tripped(self._target.target, now=now),
             fleet_size=self._fleet.size,
         )

@@ -29,7 +29,7 @@ def shards_of(targets: Iterable[Target], count: int) -> list[list[Target]]:
 
 def leases_of(settings: Settings) -> list[str]:
     """The names of the Leases."""
-    return lease_names(_prefix(settings), settings.shards)
+    return lease_names(name_in_leases(settings), settings.shards)
 
 
 def elector_of(settings: Settings, cluster: Cluster, *, listener: Listener) -> Elector:
@@ -39,11 +39,11 @@ def elector_of(settings: Settings, cluster: Cluster, *, listener: Listener) -> E
     # The next process of the same pod is another holder: what the one before it may still have sent is not its own.
     me = f"{settings.pod_name or socket.gethostname()}_{secrets.token_hex(4)}"
     leases = Leases(cluster, settings.namespace)
-    return Elector(leases, me=me, prefix=_prefix(settings), shards=settings.shards, listener=listener)
+    return Elector(leases, me=me, prefix=name_in_leases(settings), shards=settings.shards, listener=listener)
 
 
-def _prefix(settings: Settings) -> str:
-    """Two watchdogs in one namespace elect among their own replicas."""
+def name_in_leases(settings: Settings) -> str:
+    """What the Leases' names begin with: two watchdogs in one namespace elect among their own replicas."""
     return settings.deployment or FIELD_MANAGER
 
 

@@ -34,6 +34,7 @@ class TripRunner:
         known: Recollection,
         announcer: Announcer,
         fleet: Fleet,
+        instance: str,
         clock: Callable[[], float],
     ) -> None:
         self._target = target
@@ -41,6 +42,7 @@ class TripRunner:
         self._known = known
         self._announcer = announcer
         self._fleet = fleet
+        self._instance = instance
         self._clock = clock
         self._verified_since: float | None = None
         self._switched_at = -math.inf
@@ -80,7 +82,7 @@ class TripRunner:
             self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
             await self._known.keep()
         for step in todo.steps:
-            await apply(self._cluster, self._target.namespace, step, now=now)
+            await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
             self._announcer.step(step)
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
@@ -88,6 +90,10 @@ class TripRunner:
             await self._close(trip, todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo)
+
+    async def leave(self, trip: Trip, sentence: str) -> None:
+        """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""
+        await self._close(trip, Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence), now=self._clock())
 
     async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
         has_switched = todo.stage is Stage.FINISHED

@@ -168,6 +168,7 @@ def test_the_first_guard_that_applies_wins() -> None:
 def test_the_order_of_the_guards_is_the_designs() -> None:
     assert [guard.__name__ for guard in NEW_TRIP] == [
         "unreadable",
+        "foreign",
         "services_disagree",
         "nothing_firing",
         "paused",
@@ -182,6 +183,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
     ]
     assert [guard.__name__ for guard in OPEN_TRIP] == [
         "unreadable",
+        "foreign",
         "paused",
         "dry_run",
         "contested",

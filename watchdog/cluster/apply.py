@@ -7,27 +7,32 @@ reply that was lost is decided by reading, never by doing it again.
 from collections.abc import Callable, Sequence
 
 from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
-from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, json_pointer, write_finished, write_trip
+from watchdog.core.annotations import LAST_TRIP, MANAGED_BY, REPLICAS, TRIP, json_pointer, write_finished, write_trip
 from watchdog.core.model import DeploymentStatus, FinishedTrip
 from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
 
 
-async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float) -> None:
-    """Does one step and has seen it done. Raises ClusterError; ConflictError says: look again and plan afresh."""
+async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float, instance: str = "") -> None:
+    """Does one step and has seen it done; a switch also marks the Service as managed by this ``instance``.
+
+    Raises ClusterError; ConflictError says: look again and plan afresh.
+    """
     match step:
         case RestoreGood():
             await _scale(cluster, namespace, step.deployment, step.replicas)
         case SwitchSelector():
-            await _switch(cluster, namespace, step)
+            await _switch(cluster, namespace, step, instance)
         case ScaleDown():
             await _scale_down(cluster, namespace, step)
         case CloseTrip():
             await _close(cluster, namespace, step, now)
 
 
-async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector) -> None:
+async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector, instance: str) -> None:
     service = step.service
-    record = write_trip(step.trip, was=service.selector)
+    notes = {TRIP: write_trip(step.trip, was=service.selector)}
+    if instance and MANAGED_BY not in service.annotations:
+        notes[MANAGED_BY] = instance
     await _write(
         cluster,
         _service(namespace, service.name),
@@ -36,9 +41,11 @@ async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector) -> Non
             {"op": "test", "path": "/spec/selector", "value": dict(service.selector)},
             {"op": "replace", "path": "/spec/selector", "value": dict(step.to_selector)},
             # Into a missing map nothing can be added: 422.
-            {"op": "add", "path": json_pointer(TRIP), "value": record}
-            if service.annotated
-            else {"op": "add", "path": "/metadata/annotations", "value": {TRIP: record}},
+            *(
+                [{"op": "add", "path": json_pointer(key), "value": value} for key, value in notes.items()]
+                if service.annotated
+                else [{"op": "add", "path": "/metadata/annotations", "value": notes}]
+            ),
         ],
         done=lambda seen: _is(seen, service.uid) and seen["spec"].get("selector") == step.to_selector,
     )

@@ -5,9 +5,19 @@ Law: a journal is written over the one that was read and over no other; who has 
 
 from typing import Protocol
 
-from watchdog.cluster.client import Cluster, ConflictError, NotFoundError, RejectedError, UnreachableError
+from watchdog.cluster.client import (
+    Cluster,
+    ConflictError,
+    Json,
+    NotFoundError,
+    PatchOperation,
+    RejectedError,
+    UnreachableError,
+)
+from watchdog.core.annotations import MANAGED_BY, UnreadableRecordError, json_pointer
 from watchdog.core.journal import Journal
 from watchdog.core.journal_text import read_journal, write_journal
+from watchdog.core.ownership import other_manager
 
 LABELS = {"app.kubernetes.io/managed-by": "canary-watchdog"}
 
@@ -27,7 +37,11 @@ class JournalStore(Protocol):
 class ConfigMapJournal:
     """The ConfigMap ``canary-watchdog-<target>``: ``kubectl get configmap -o yaml`` tells the story."""
 
-    def __init__(self, cluster: Cluster, namespace: str, target: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, target: str, *, instance: str = "") -> None:
+        """``instance`` keeps it: `core/ownership.py`; "" for whoever only reads."""
+        self._instance = instance
+        self._namespace = namespace
+        self._annotations: Json | None = None
         self._cluster = cluster
         self._target = target
         self._path = f"/api/v1/namespaces/{namespace}/configmaps"
@@ -42,6 +56,8 @@ class ConfigMapJournal:
             self._version = None
             return Journal(target=self._target)
         self._version = found["metadata"]["resourceVersion"]
+        self._annotations = found["metadata"].get("annotations")
+        self._refuse_another()
         return read_journal(found.get("data") or {}, target=self._target)
 
     async def save(self, journal: Journal) -> None:
@@ -61,18 +77,40 @@ class ConfigMapJournal:
             raise
         else:
             self._version = written["metadata"]["resourceVersion"]
+            self._annotations = written["metadata"].get("annotations")
 
-    async def _create(self, journal: Journal) -> dict[str, dict[str, str]]:
-        metadata = {"name": self._name, "labels": LABELS}
+    def _refuse_another(self) -> None:
+        manager = other_manager(self._annotations or {}, self._instance)
+        if manager:
+            raise UnreadableRecordError(
+                f"the journal {self._name} is kept by the watchdog {manager}, and this one is {self._instance}: keep "
+                "one of the two for this target. If that one is gone, "
+                f"'kubectl -n {self._namespace} annotate configmap {self._name} {MANAGED_BY}-' hands the journal over"
+            )
+
+    def _mark(self) -> list[PatchOperation]:
+        """Says who keeps it, where nothing does."""
+        if not self._instance or MANAGED_BY in (self._annotations or {}):
+            return []
+        if self._annotations is None:
+            # Into a missing map nothing can be added: 422.
+            return [{"op": "add", "path": "/metadata/annotations", "value": {MANAGED_BY: self._instance}}]
+        return [{"op": "add", "path": json_pointer(MANAGED_BY), "value": self._instance}]
+
+    async def _create(self, journal: Journal) -> Json:
+        metadata: Json = {"name": self._name, "labels": LABELS}
+        if self._instance:
+            metadata["annotations"] = {MANAGED_BY: self._instance}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": write_journal(journal)}
         return await self._cluster.create(self._path, body)
 
-    async def _replace(self, journal: Journal) -> dict[str, dict[str, str]]:
+    async def _replace(self, journal: Journal) -> Json:
         return await self._cluster.patch(
             f"{self._path}/{self._name}",
             [
                 {"op": "test", "path": "/metadata/resourceVersion", "value": self._version},
                 {"op": "replace", "path": "/data", "value": write_journal(journal)},
+                *self._mark(),
             ],
         )
 

@@ -16,6 +16,7 @@ from watchdog.core.decide import OVERRIDABLE, Decision, Hold, Reason
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.model import BY_HAND, FinishedTrip, Selector, Trip, TrippedRule
+from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.selectors import selector_for
 from watchdog.core.transition import Transition
@@ -131,8 +132,10 @@ def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:
 def _watch(session: Session, target: Target) -> Watch:
     # The mode says what happens without a person.
     enforced = target.model_copy(update={"mode": Mode.ENFORCE})
-    store = ConfigMapJournal(session.cluster, session.journal_namespace(target), target.target)
-    return Watch(enforced, cluster=session.cluster, sources={}, journal=store, reporter=_Talk())
+    namespace = session.journal_namespace(target)
+    instance = instance_name(namespace, session.settings.deployment or "")
+    store = ConfigMapJournal(session.cluster, namespace, target.target, instance=instance)
+    return Watch(enforced, cluster=session.cluster, sources={}, journal=store, reporter=_Talk(), instance=instance)
 
 
 def _by_hand(why: str) -> TrippedRule:
@@ -142,6 +145,8 @@ def _by_hand(why: str) -> TrippedRule:
 def _agreed(decision: Decision) -> Trip:
     if isinstance(decision, Hold):
         cure = f"; to do it all the same: --even-if {decision.reason}" if decision.reason in OVERRIDABLE else ""
+        if decision.reason is Reason.FOREIGN:
+            cure = "; to act for that one: WATCHDOG_NAMESPACE=… with the namespace before the slash"
         raise StopError(f"held ({decision.reason}): {decision.sentence}{cure}")
     return decision.trip
 

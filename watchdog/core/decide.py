@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, TRIP
+from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
 from watchdog.core.contest import MOST_REAPPLIED, cure, was_undone
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
+from watchdog.core.ownership import other_manager
 from watchdog.core.readiness import Hopeless, Unready, readiness
 from watchdog.core.rules.language import Mode, Target
 
@@ -27,6 +28,7 @@ class Reason(StrEnum):
 
     NOTHING_FIRING = "nothing_firing"
     UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
     PAUSED = "paused"
     DRY_RUN = "dry_run"
     IRREVERSIBLE = "irreversible"
@@ -66,7 +68,7 @@ class Situation:
 
     ``other_breaches`` names the tripped rules that breach on the other color too; of a fleet of ``fleet_size`` targets,
     ``others_tripped`` others were rolled back within the last `STORM_SECONDS`. A person may override the guards of
-    `OVERRIDABLE`, and undo the trip with the id ``undoes``.
+    `OVERRIDABLE`, and undo the trip with the id ``undoes``. ``instance`` is this watchdog: `core/ownership.py`.
     """
 
     target: Target
@@ -80,6 +82,7 @@ class Situation:
     fleet_size: int = 1
     overrides: frozenset[Reason] = frozenset()
     undoes: str = ""
+    instance: str = ""
 
     @property
     def bad(self) -> str:
@@ -134,6 +137,23 @@ def unreadable(situation: Situation) -> Hold | None:
     return Hold(reason=Reason.UNREADABLE, sentence=situation.status.unreadable)
 
 
+def foreign(situation: Situation) -> Hold | None:
+    """Another installation of the watchdog acts on a Service. Who only watches is in nobody's way."""
+    if _only_watches(situation):
+        return None
+    namespace, names = situation.target.namespace, " ".join(each.name for each in situation.target.services)
+    for service in situation.status.services:
+        manager = other_manager(service.annotations, situation.instance)
+        if manager:
+            sentence = (
+                f"Service {service.name} is managed by the watchdog {manager}, and this one is {situation.instance}: "
+                f"keep one of the two for this target. If that one is gone, 'kubectl -n {namespace} annotate service "
+                f"{names} {MANAGED_BY}-' hands its Services over"
+            )
+            return Hold(reason=Reason.FOREIGN, sentence=sentence)
+    return None
+
+
 def services_disagree(situation: Situation) -> Hold | None:
     """No single active color: there is nothing to measure, and no color to leave."""
     if situation.status.active is not None:
@@ -163,9 +183,13 @@ def paused(situation: Situation) -> Hold | None:
 
 def dry_run(situation: Situation) -> Hold | None:
     """The target, or the whole watchdog, only watches."""
-    if not situation.dry_run and situation.target.mode is Mode.ENFORCE:
+    if not _only_watches(situation):
         return None
     return Hold(reason=Reason.DRY_RUN, sentence=f"mode is dry-run; {_would(situation)}")
+
+
+def _only_watches(situation: Situation) -> bool:
+    return situation.dry_run or situation.target.mode is not Mode.ENFORCE
 
 
 def _would(situation: Situation) -> str:
@@ -282,6 +306,7 @@ def contested(situation: Situation) -> Hold | None:
 
 NEW_TRIP: tuple[Guard, ...] = (
     unreadable,
+    foreign,
     services_disagree,
     nothing_firing,
     paused,
@@ -305,4 +330,4 @@ OVERRIDABLE = frozenset(
         Reason.STORM,
     }
 )
-OPEN_TRIP: tuple[Guard, ...] = (unreadable, paused, dry_run, contested, good_is_hopeless)
+OPEN_TRIP: tuple[Guard, ...] = (unreadable, foreign, paused, dry_run, contested, good_is_hopeless)
