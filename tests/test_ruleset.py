@@ -126,9 +126,13 @@ def test_F68_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "g.yaml")
     assert problems(tmp_path) == [
         "b.yaml:7:16: 5 is a number, and a mapping is needed; write threshold: {max: 0.05}",
-        f"c.yaml:1:9: the target 'a' is in {tmp_path}/a.yaml (line 1) already; keep it in one of the two files",
+        f"c.yaml:1:9: the target 'a' is in {tmp_path}/a.yaml:1:9 already; keep it in one of the two files",
         (
-            f"c.yaml:3:19: the Service 'web' of namespace 'a' is in {tmp_path}/a.yaml (line 3) already; "
+            f"c.yaml:3:19: the Service 'web' of namespace 'a' is in {tmp_path}/a.yaml:3:19 already; "
+            "keep it in one of the two files"
+        ),
+        (
+            f"c.yaml:3:36: the Deployment 'web-blue' of namespace 'a' is in {tmp_path}/a.yaml:3:36 already; "
             "keep it in one of the two files"
         ),
         "c.yaml:8:5: unknown key 'fro'; did you mean 'for'?",

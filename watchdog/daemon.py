@@ -14,16 +14,18 @@ from watchdog import __version__
 from watchdog.announce import Reporter
 from watchdog.cluster.access import (
     Permission,
+    census_permission,
     journal_permissions,
     lease_permissions,
     missing_permissions,
     permissions_needed,
 )
 from watchdog.cluster.client import Cluster, ClusterError
-from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
+from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal, last_rollbacks
 from watchdog.cluster.observe import Myself
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
+from watchdog.fleet import Fleet
 from watchdog.loop import Source, Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
@@ -63,6 +65,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)
         reporter = Fanout(telling, listener) if listener else telling
+        fleet = _fleet(settings, rules, cluster)
 
         def watch(target: Target, writer: Cluster) -> Watch:
             return Watch(
@@ -71,6 +74,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
                 sources=sources,
                 journal=_journal(settings, target, writer),
                 reporter=reporter,
+                fleet=fleet,
                 instance=_instance(settings, target),
                 dry_run=settings.dry_run,
                 myself=_myself(settings),
@@ -122,6 +126,14 @@ def _journal(settings: Settings, target: Target, cluster: Cluster) -> JournalSto
     return ConfigMapJournal(cluster, namespace, target.target, instance=_instance(settings, target))
 
 
+def _fleet(settings: Settings, rules: RuleSet, cluster: Cluster) -> Fleet:
+    size, namespace = len(rules.targets), settings.namespace
+    if namespace is None or settings.dry_run:
+        return Fleet(size)  # one process has all of them
+    is_shared = settings.leader_election and settings.shards > 1
+    return Fleet(size, census=lambda: last_rollbacks(cluster, namespace), is_shared=is_shared)
+
+
 def _instance(settings: Settings, target: Target) -> str:
     return instance_name(settings.namespace or target.namespace, name_in_leases(settings))
 
@@ -169,6 +181,8 @@ def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permissi
     needed = [permission for target in enforced for permission in permissions_needed(target)]
     for target in enforced:
         needed += journal_permissions(settings.namespace or target.namespace, [target.target])
+    if enforced and settings.namespace is not None:
+        needed.append(census_permission(settings.namespace))
     if enforced and settings.leader_election and settings.namespace is not None:
         needed += lease_permissions(settings.namespace, leases_of(settings))
     return needed

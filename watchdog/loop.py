@@ -20,7 +20,7 @@ from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLea
 from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
-from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide
+from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
 from watchdog.core.journal import (
     post,
@@ -270,9 +270,8 @@ class Watch:
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._tripped(status), self._known.journal.trip
-        situation = self._situation(status, rules)
-        situation = replace(situation, other_breaches=await self._breaches_elsewhere(status, rules))
-        decision = decide(situation)
+        breaches = await self._look_around(status, rules)
+        decision = decide(replace(self._situation(status, rules), other_breaches=breaches))
         self._urgent = isinstance(decision, Rollback) or trip is not None
         await self._announcer.decision(decision, status, trip, rules)
         if isinstance(decision, Hold):
@@ -280,8 +279,38 @@ class Watch:
                 await self._trips.leave(trip, decision.sentence)
             return False
         await self._trips.begin(decision.trip)
+        if trip is None and await self._is_one_too_many(decision.trip, status):
+            return False
         await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
         self._urgent = self._known.journal.trip is not None
+        return True
+
+    async def _look_around(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
+        """Asks for what only a new rollback depends on; returns the tripped rules that breach on both colors."""
+        if self._known.journal.trip is not None or not rules:
+            return ()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._fleet.look())
+                breaches = group.create_task(self._breaches_elsewhere(status, rules))
+        except* ClusterError as errors:
+            raise errors.exceptions[0] from None
+        return breaches.result()
+
+    async def _is_one_too_many(self, trip: Trip, status: TargetStatus) -> bool:
+        """True for a trip that was ended because other replicas have begun theirs meanwhile: those that are journaled.
+
+        Of two replicas that have each journaled a trip, one sees the other's at least.
+        """
+        if not self._fleet.is_shared:
+            return False
+        await self._fleet.look()
+        hold = storm(self._situation(status, trip.rules))
+        if hold is None or hold.reason in trip.overrides:
+            return False
+        await self._announcer.decision(hold, status, None, trip.rules)
+        await self._trips.leave(trip, hold.sentence)
+        self._urgent = False
         return True
 
     def _is_well(self, trip: Trip, status: TargetStatus) -> bool:
@@ -310,7 +339,7 @@ class Watch:
 
     async def _breaches_elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
-        if self._known.journal.trip is not None or status.active is None:
+        if status.active is None:
             return ()
         color, slot = self._target.other(status.active), self._slot or 0.0
         asked = [rule for rule in self._target.rules if rule.alert in {each.alert for each in rules}]

@@ -99,5 +99,7 @@ class TripRunner:
         has_switched = todo.stage is Stage.FINISHED
         ended = FinishedTrip(trip=trip, finished_at=now, recovered=todo.recovered, switched=has_switched)
         self._known.journal = close_trip(self._known.journal, ended)
+        if not has_switched:
+            self._fleet.spared(self._target.target)
         await self._known.keep()
         self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)

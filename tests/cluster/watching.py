@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,12 +83,13 @@ class Dog:
     name: str = "canary-watchdog"
     dry_run: bool = False
     fleet: Fleet | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
     ear: Ear = field(default_factory=Ear)
     now: float = field(default_factory=lambda: time.time() + HOUR)
 
     def __post_init__(self) -> None:
         instance = instance_name(self.home, self.name)
-        self.target = trigger_happy(self.bank)
+        self.target = trigger_happy(self.bank, **self.fields)
         store = ConfigMapJournal(self.cluster, self.home, self.target.target, instance=instance)
         self.watch = Watch(
             self.target,

@@ -15,7 +15,13 @@ from tests.stack.admin import Admin, ApiError, path_of
 from tests.stack.build import PartUnavailableError
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.tools import helm
-from watchdog.cluster.access import Permission, journal_permissions, lease_permissions, permissions_needed
+from watchdog.cluster.access import (
+    Permission,
+    census_permission,
+    journal_permissions,
+    lease_permissions,
+    permissions_needed,
+)
 from watchdog.core.rules.language import Target
 from watchdog.core.sharding import lease_names
 
@@ -112,10 +118,11 @@ def test_the_token_may_what_the_code_asks_for_and_nothing_else(ground: Ground, c
     nobody = Admin(control_plane.url, control_plane.ca_file, control_plane.admin.create_token(ground.space, "nobody"))
     target = Target.model_validate(yaml.safe_load(ground.rules))
     home = ground.release.namespace
+    leases = lease_permissions(home, lease_names(RELEASE, 1))
     own = Permission(verb="get", group="apps", resource="deployments", namespace=home, name=RELEASE)
     for namespace, needed in (
         (ground.space, set(permissions_needed(target))),
-        (home, {own, *lease_permissions(home, lease_names(RELEASE, 1)), *journal_permissions(home, ["bank"])}),
+        (home, {own, census_permission(home), *leases, *journal_permissions(home, ["bank"])}),
         ("default", set()),
     ):
         assert permissions_of(ground.client, namespace) - permissions_of(nobody, namespace) == needed

@@ -62,6 +62,11 @@ def journal_permissions(namespace: str, targets: Iterable[str]) -> tuple[Permiss
     return (anywhere, *named) if named else ()
 
 
+def census_permission(namespace: str) -> Permission:
+    """What counting the rollbacks of all replicas needs. A list cannot be limited to names."""
+    return Permission(verb="list", group="", resource="configmaps", namespace=namespace)
+
+
 def lease_permissions(namespace: str, names: Iterable[str]) -> tuple[Permission, ...]:
     """What the election needs. What does not exist yet, and a list, cannot be limited to names."""
     group, resource = "coordination.k8s.io", "leases"

@@ -12,9 +12,11 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from watchdog.core.annotations import UnreadableRecordError
-from watchdog.core.journal import Journal
+from watchdog.core.instant import read_instant, show_instant
+from watchdog.core.journal import Journal, trips
 
 SCHEMA = 1
+TRIPPED = "tripped"
 _JOURNAL = TypeAdapter(Journal)
 _PARTS = ("trip", "stays", "vouched", "finished", "states", "outbox")
 
@@ -27,7 +29,21 @@ def write_journal(journal: Journal) -> dict[str, str]:
     """The data of the ConfigMap: a YAML text for each part, the empty ones left out."""
     fields = _JOURNAL.dump_python(journal, mode="json", exclude_defaults=True)
     parts = {name: yaml.safe_dump(fields[name], sort_keys=False) for name in _PARTS if fields.get(name)}
-    return {"schema": str(SCHEMA), "target": journal.target, **parts}
+    return {"schema": str(SCHEMA), "target": journal.target, **_tripped(journal), **parts}
+
+
+def _tripped(journal: Journal) -> dict[str, str]:
+    """When the last rollback began, for whoever counts many journals and does not want to read them."""
+    began = [trip.started_at for trip in trips(journal)]
+    return {TRIPPED: show_instant(max(began))} if began else {}
+
+
+def tripped_at(data: Mapping[str, str]) -> tuple[str, float] | None:
+    """The target of a journal and when its last rollback began; None for what is no journal, or tells of none."""
+    try:
+        return data["target"], read_instant(data[TRIPPED])
+    except (KeyError, ValueError):
+        return None
 
 
 def read_journal(data: Mapping[str, str], *, target: str) -> Journal:

@@ -718,12 +718,39 @@ def test_a_flood_of_problems_is_cut() -> None:
     assert problems[-1] == "208:5: 50 more problems from here on; mend these first"
 
 
-def test_two_files_cannot_have_the_same_target_or_service() -> None:
+def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
     first, second = parse_rule_file("a", HEAD + RULE), parse_rule_file("b", "# x\n" + HEAD + RULE)
     assert [str(problem) for problem in clashes([first, second])] == [
-        "b:2:9: the target 'shop' is in a (line 1) already; keep it in one of the two files",
-        "b:4:19: the Service 'web' of namespace 'shop' is in a (line 3) already; keep it in one of the two files",
+        "b:2:9: the target 'shop' is in a:1:9 already; keep it in one of the two files",
+        "b:4:19: the Service 'web' of namespace 'shop' is in a:3:19 already; keep it in one of the two files",
+        ("b:4:36: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already; keep it in one of the two files"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("services", "problems"),
+    [
+        pytest.param(
+            'services: [{name: api, deployment: "web-{{color}}"}]',
+            ["b:3:36: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already"],
+            id="both Deployments behind another Service",
+        ),
+        pytest.param(
+            'colors: [green, red]\nservices: [{name: api, deployment: "web-{{ color }}"}]',
+            ["b:4:36: the Deployment 'web-green' of namespace 'shop' is in a:3:36 already"],
+            id="one of two",
+        ),
+        pytest.param('services: [{name: api, deployment: "api-{{ color }}"}]', [], id="none"),
+        pytest.param(
+            'colors: [red, black]\nservices: [{name: api, deployment: "web-{{ color }}"}]', [], id="other colors"
+        ),
+        pytest.param('colors: 5\nservices: [{name: api, deployment: "web-{{ color }}"}]', [], id="no colors"),
+    ],
+)
+def test_two_targets_do_not_share_a_deployment(services: str, problems: list[str]) -> None:
+    first, text = parse_rule_file("a", HEAD + RULE), HEAD.replace("target: shop", "target: other") + RULE
+    second = parse_rule_file("b", text.replace('services: [{name: web, deployment: "web-{{ color }}"}]', services))
+    assert [str(problem).partition(";")[0] for problem in clashes([first, second])] == problems
 
 
 def test_the_same_service_in_another_namespace_is_another() -> None:
@@ -733,7 +760,7 @@ def test_the_same_service_in_another_namespace_is_another() -> None:
 
 def test_a_file_with_problems_still_claims_what_is_readable() -> None:
     broken = parse_rule_file("b", HEAD + RULE + "    x: 1\n")
-    assert [problem.line for problem in clashes([parse_rule_file("a", HEAD + RULE), broken])] == [1, 3]
+    assert [problem.line for problem in clashes([parse_rule_file("a", HEAD + RULE), broken])] == [1, 3, 3]
 
 
 BASE: dict[str, Any] = {"alert": "A", "prometheus": {"expr": "up"}, "threshold": {"max": 1}, "for": "1m"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from watchdog.core.placeholders import fill
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.explain import empty, explain
 from watchdog.core.rules.language import Rule, Target
@@ -43,7 +44,7 @@ _COUNTED = "min_samples: {expr: sum(increase(…[2m])), value: 200}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What only one target can have, a name or a Service, and the place where a file says so."""
+    """What only one target can have, a name, a Service or a Deployment, and the place where a file says so."""
 
     thing: str
     place: Problem
@@ -71,12 +72,15 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
 
 
 def clashes(files: Iterable[RuleFile]) -> Iterator[Problem]:
-    """What two files both claim, told at the later one."""
+    """What two files both claim, told at the later one, once a place: both colors of a Deployment clash together."""
     first: dict[str, Problem] = {}
+    told: set[tuple[str, int, int]] = set()
     for claim in (claim for file in files for claim in file.claims):
         known, here = first.setdefault(claim.thing, claim.place), claim.place
-        if known.file != here.file:
-            message = f"{claim.thing} is in {known.file} (line {known.line}) already; keep it in one of the two files"
+        if known.file != here.file and (here.file, here.line, here.column) not in told:
+            told.add((here.file, here.line, here.column))
+            where = f"{known.file}:{known.line}:{known.column}"
+            message = f"{claim.thing} is in {where} already; keep it in one of the two files"
             yield Problem(here.file, here.line, here.column, message)
 
 
@@ -168,8 +172,16 @@ def _claims(document: Document) -> Iterator[Claim]:
     if isinstance(namespace, str):
         for path, service in _texts(value, "services", "name"):
             things.append((path, f"the Service {quoted(service)} of namespace {quoted(namespace)}"))
+        for path, template in _texts(value, "services", "deployment"):
+            names = dict.fromkeys(fill(template, {"color": color}) for color in _colors(value))
+            things += [(path, f"the Deployment {quoted(name)} of namespace {quoted(namespace)}") for name in names]
     for path, thing in things:
         yield Claim(thing=thing, place=document.places.problem(Finding(path=path, message="")))
+
+
+def _colors(value: dict[str, Any]) -> list[str]:
+    given = value.get("colors", Target.model_fields["colors"].default)
+    return [color for color in given if isinstance(color, str)] if isinstance(given, list | tuple) else []
 
 
 def _items(value: Any, section: str) -> list[Any]:
