@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import pytest
 from tests.stack.admin import path_of
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.wait import eventually
-from watchdog.cluster.client import Cluster, ConflictError, NotLeaderError
+from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.lease import Leases
 from watchdog.core.elector import Lease, Timing
 from watchdog.elector import Elector
@@ -51,6 +52,7 @@ class Ear:
 class Replica:
     """An elector that runs, and the work that it runs."""
 
+    me: str
     elector: Elector
     ear: Ear
     stopping: asyncio.Event
@@ -89,7 +91,7 @@ class Ground:
         ear = Ear()
         leases = Leases(self.cluster, self.namespace)
         elector = Elector(leases, me=me, prefix="dog", shards=shards, listener=ear, timing=QUICK)
-        replica = Replica(elector, ear, asyncio.Event())
+        replica = Replica(me, elector, ear, asyncio.Event())
         async with asyncio.TaskGroup() as group:
             task = group.create_task(elector.run(replica.serve, replica.stopping))
             yield replica
@@ -215,3 +217,43 @@ async def test_work_that_a_failing_task_group_hides_the_cancellation_from_ends_a
         await eventually(lambda: ear.told == ["gained 0", "lost 0"], "it has left")
         assert swallowed.is_set()
         running.cancel()
+
+
+async def test_F87_starved_of_its_time_it_loses_the_lease_and_writes_nothing_more(ground: Ground) -> None:
+    """The starved one gets a turn now and then; the other one has a loop and connections of its own."""
+    await ground.vacate()
+    path = path_of("configmaps", ground.namespace)
+    await asyncio.to_thread(ground.plane.admin.create, path, {"metadata": {"name": "note"}})
+    writers: list[str] = []
+
+    async def keep_writing(replica: Replica, cluster: Cluster) -> None:
+        def may_write() -> bool:
+            is_allowed = replica.elector.may_act(0)
+            if is_allowed:
+                writers.append(replica.me)
+            return is_allowed
+
+        writer = cluster.guarded(may_write)
+        while True:
+            with contextlib.suppress(ClusterError):
+                await writer.patch(f"{path}/note", [{"op": "add", "path": "/data", "value": {"by": replica.me}}])
+            await asyncio.sleep(0.05)
+
+    async def other() -> None:
+        async with await Cluster.connect(ground.plane.kubeconfig, None) as cluster:
+            there = Ground(ground.plane, ground.namespace, cluster)
+            async with there.replica("b") as b, asyncio.TaskGroup() as group:
+                writing = group.create_task(keep_writing(b, cluster))
+                await eventually(lambda: writers.count("b") > 5, "the other one acts", within=30)
+                writing.cancel()
+
+    async with ground.replica("a") as a, asyncio.TaskGroup() as group:
+        writing = group.create_task(keep_writing(a, ground.cluster))
+        await eventually(lambda: writers.count("a") > 5, "it acts")
+        thread = group.create_task(asyncio.to_thread(asyncio.run, other()))
+        while not thread.done():
+            time.sleep(2 * QUICK.call)  # noqa: ASYNC251 - the starving
+            await asyncio.sleep(0)
+        writing.cancel()
+    assert a.ear.told[:2] == ["gained 0", "lost 0"]
+    assert "a" not in writers[writers.index("b") :]

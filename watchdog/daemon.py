@@ -12,6 +12,7 @@ import structlog
 
 from watchdog import __version__
 from watchdog.announce import Reporter
+from watchdog.clocks import BEAT_SECONDS, Pulse
 from watchdog.cluster.access import (
     Permission,
     census_permission,
@@ -58,7 +59,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    metrics, health = Metrics(), Health()
+    metrics, health, pulse = Metrics(), Health(), Pulse()
     async with AsyncExitStack() as stack:
         sources = await stack.enter_async_context(_sources(settings, rules.targets))
         cluster = await stack.enter_async_context(await Cluster.connect(settings.kubeconfig, settings.kube_context))
@@ -89,16 +90,17 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(outbox.run())
-            heartbeat = group.create_task(_beat(health))
+            heartbeat = group.create_task(_beat(health, pulse))
             await _warn_of_missing_permissions(cluster, _permissions(settings, rules.targets))
+            writer = cluster.guarded(pulse.is_steady)
             if settings.leader_election:
                 shards = shards_of(rules.targets, settings.shards)
                 alerts = [_alerts(shard) for shard in shards]
                 standing = Standing(alerts, digest=rules.digest, metrics=metrics, health=health)
                 elector = elector_of(settings, cluster, listener=standing)
-                await watch_while_held(elector, shards, watch, cluster=cluster, stopping=stopping)
+                await watch_while_held(elector, shards, watch, cluster=writer, stopping=stopping)
             else:
-                await _watch_until(stopping, [watch(target, cluster) for target in rules.targets])
+                await _watch_until(stopping, [watch(target, writer) for target in rules.targets])
             heartbeat.cancel()
             await outbox.close(ALERT_GRACE_SECONDS)
         _log.info("stopped")
@@ -138,10 +140,11 @@ def _instance(settings: Settings, target: Target) -> str:
     return instance_name(settings.namespace or target.namespace, name_in_leases(settings))
 
 
-async def _beat(health: Health) -> None:
+async def _beat(health: Health, pulse: Pulse) -> None:
     while True:
         health.beat()
-        await asyncio.sleep(1.0)
+        pulse.beat()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def _myself(settings: Settings) -> Myself | None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from watchdog.clocks import boot_clock
 from watchdog.cluster.client import ClusterError, ConflictError, NotFoundError
 from watchdog.cluster.lease import Leases, show_micro_time
 from watchdog.core.elector import (
@@ -68,11 +69,6 @@ class Listener(Protocol):
     def failed(self, lease: str, sentence: str) -> None:
         """A call for a Lease, or for all when there is no name, did not succeed; it is tried again."""
         ...
-
-
-def boot_clock() -> float:
-    """Seconds that are never set and that go on while the machine sleeps, where there is such a clock."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(slots=True, eq=False)

@@ -11,11 +11,12 @@ trips is acted on in the same tick.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from watchdog.announce import Announcer, Reporter
+from watchdog.clocks import Clock, EvenClock, boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import Myself, read_namespace, status_of
@@ -67,11 +68,13 @@ class Watch:
         instance: str = "",
         dry_run: bool = False,
         myself: Myself | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
+        steady: Clock | None = None,
     ) -> None:
         """``sources`` holds one for each kind of rule in the target; ``dry_run`` overrides its mode.
 
-        ``instance`` is this installation (`core/ownership.py`); "" marks nothing and minds no mark.
+        ``instance`` is this installation (`core/ownership.py`); "" marks nothing and minds no mark. ``clock`` is Unix
+        seconds, and ``steady`` the clock by which a rollback goes on when somebody sets that one.
         """
         self._target = target
         self._cluster = cluster
@@ -81,7 +84,7 @@ class Watch:
         self._instance = instance
         self._dry_run = dry_run or target.mode is Mode.DRY_RUN
         self._myself = myself
-        self._clock = clock
+        self._clock = clock = EvenClock(clock or time.time, steady or clock or boot_clock)
         self._announcer = Announcer(
             target, cluster=cluster, reporter=reporter, post=self._post, events=not self._dry_run, clock=clock
         )
@@ -117,6 +120,8 @@ class Watch:
     async def tick(self) -> None:
         """One tick. A cluster that cannot be seen ends it, and the next one looks afresh."""
         started = time.monotonic()
+        if self._known.journal.trip is None:
+            self._clock.release()
         slot = slot_at(self._target, self._clock())
         missed = missed_slots(self._target, self._slot, slot)
         status = await self._observed()

@@ -4,10 +4,10 @@ Law: what is to be done follows from the plan, which follows from what is seen; 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from watchdog.announce import Announcer
+from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster
 from watchdog.core.contest import was_undone
@@ -35,7 +35,7 @@ class TripRunner:
         announcer: Announcer,
         fleet: Fleet,
         instance: str,
-        clock: Callable[[], float],
+        clock: EvenClock,
     ) -> None:
         self._target = target
         self._cluster = cluster
@@ -73,6 +73,7 @@ class TripRunner:
 
         People are told after a switch, and before the trip is closed.
         """
+        self._clock.hold()
         now = self._clock()
         todo = plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
         self._announcer.stage(trip, todo)

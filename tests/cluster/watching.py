@@ -25,7 +25,7 @@ from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 from watchdog.fleet import Fleet
-from watchdog.loop import Watch
+from watchdog.loop import Source, Watch
 
 HOUR = 3600.0
 RULE = {"alert": "Errors", "prometheus": {"expr": "errors"}, "threshold": {"max": 0.05}, "action": "rollback"}
@@ -75,7 +75,10 @@ def vouch(bank: Bank) -> None:
 
 @dataclass
 class Dog:
-    """One process of the installation ``name`` whose journals are in the namespace ``home``."""
+    """One process of the installation ``name`` whose journals are in the namespace ``home``.
+
+    Somebody has set its time of day by ``set_by`` seconds.
+    """
 
     bank: Bank
     cluster: Cluster
@@ -86,6 +89,8 @@ class Dog:
     fields: Mapping[str, Any] = field(default_factory=dict)
     ear: Ear = field(default_factory=Ear)
     now: float = field(default_factory=lambda: time.time() + HOUR)
+    set_by: float = 0.0
+    source: Source = field(default_factory=Script)
 
     def __post_init__(self) -> None:
         instance = instance_name(self.home, self.name)
@@ -94,13 +99,14 @@ class Dog:
         self.watch = Watch(
             self.target,
             cluster=self.cluster,
-            sources={"prometheus": Script()},
+            sources={"prometheus": self.source},
             journal=MemoryJournal(self.target.target) if self.dry_run else store,
             reporter=self.ear,
             fleet=self.fleet,
             instance=instance,
             dry_run=self.dry_run,
-            clock=lambda: self.now,
+            clock=lambda: self.now + self.set_by,
+            steady=lambda: self.now,
         )
 
     async def decides(self) -> str:

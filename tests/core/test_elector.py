@@ -103,7 +103,7 @@ def test_only_a_change_starts_the_wait_anew(other: Lease | None) -> None:
     assert looked(first, other, now=110.0).since == 110.0
 
 
-def test_the_instants_in_a_lease_are_not_read() -> None:
+def test_F79_the_instants_in_a_lease_are_not_read() -> None:
     seen = looked(View(me="a"), replace(OTHER, renewed="1970-01-01T00:00:00.000000Z"), now=100.0)
     assert free_at(seen) == 115.0
 

@@ -249,3 +249,28 @@ def test_a_firing_rule_had_its_breaches_and_its_time(watched: Rule, slots: str) 
 @given(RULES, st.text("oine_", min_size=1, max_size=40))
 def test_F27_without_a_breach_nothing_is_ever_but_inactive(watched: Rule, slots: str) -> None:
     assert set(phases(watched, slots)) == {"i"}
+
+
+@pytest.mark.parametrize(
+    ("jump", "expected"),
+    [
+        pytest.param(3600.0, "ppppf", id="an hour forward: it begins anew"),
+        pytest.param(-3600.0, "ppppf", id="an hour back: it begins anew, and is not blind until then"),
+        pytest.param(-1.0, "pfff", id="a leap second, at most one slot twice"),
+        pytest.param(1.0, "ffff", id="a second forward"),
+    ],
+)
+def test_F79_a_clock_that_is_set_neither_fires_a_rule_nor_stops_it(jump: float, expected: str) -> None:
+    given_rule, slot = rule(**{"for": "60s"}), 0.0
+    state = fresh_state(given_rule, "green:1")
+    for _ in range(4):
+        slot += INTERVAL
+        state = evaluate(given_rule, state, BREACH, slot=slot, interval=INTERVAL)
+    assert (state.phase, state.breached_for) == (Phase.PENDING, 45.0)
+    slot += jump
+    phases_after = ""
+    for _ in expected:
+        slot += INTERVAL
+        state = evaluate(given_rule, state, BREACH, slot=slot, interval=INTERVAL)
+        phases_after += state.phase.value[0]
+    assert phases_after == expected

@@ -99,8 +99,8 @@ class Cluster:
 
     def guarded(self, may_write: Callable[[], bool]) -> Self:
         """The same API server by the same connections, for a writer that has to ask right before each write."""
-        guarded = copy.copy(self)
-        guarded._may_write = may_write  # noqa: SLF001 - of the same class
+        guarded, before = copy.copy(self), self._may_write
+        guarded._may_write = lambda: before() and may_write()  # noqa: SLF001 - of the same class
         return guarded
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
@@ -138,7 +138,7 @@ class Cluster:
                     auth_settings=["BearerToken"],
                 )
                 if method != "GET" and not self._may_write():
-                    raise NotLeaderError(f"{where}: not sent, because this replica does not hold the Lease")
+                    raise NotLeaderError(f"{where}: not sent: this replica does not hold the Lease, or stood still")
                 response = await self._api.call_api(*request, _request_timeout=CALL_SECONDS)
                 payload = await response.read()
         except TimeoutError as error:

@@ -57,11 +57,12 @@ def fresh_state(rule: Rule, release: str) -> RuleState:
 def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: float, interval: float) -> RuleState:
     """The state after one more slot. A slot that was already evaluated changes nothing.
 
-    A state in which nobody has looked for ``no_data_timeout`` is forgotten: what was then is not known to last.
+    A state in which nobody has looked for ``no_data_timeout`` is forgotten: what was then is not known to last. So is
+    one of the future, which a clock that was set back leaves behind: it would keep the rule from being evaluated.
     """
-    if state.slot is not None and slot <= state.slot:
+    if state.slot is not None and state.slot - interval <= slot <= state.slot:
         return state
-    if state.slot is not None and slot - state.slot > max(rule.no_data_timeout, interval):
+    if state.slot is not None and not 0 <= slot - state.slot <= max(rule.no_data_timeout, interval):
         state = RuleState(alert=state.alert, key=state.key)
     outcome, reason = judge(rule, measurement)
     blind_since = (slot if state.blind_since is None else state.blind_since) if outcome.is_blind else None
