@@ -398,6 +398,30 @@ async def test_F76_paused_half_way_it_waits_and_goes_on(stage: Stage) -> None:
     assert_rolled_back_once(stage)
 
 
+async def test_F77_a_pause_that_lasts_is_told_once_a_day_whoever_restarts(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    stage.world.annotate("services", "backend-service", PAUSED, "true")
+    await stage.tick()
+    await stage.tick(after=86_000)
+    assert stage.ear.alerts == []
+    stage.raise_watch()  # since when it is paused is in the journal
+    await stage.tick(after=500)
+    await stage.tick(after=500)
+    (alert,) = stage.ear.alerts
+    assert alert.kind is AlertKind.PAUSED
+    assert "and nothing is rolled back: Service backend-service is paused." in alert.text
+    assert alert.commands == (("resume the watchdog", "watchdog resume banking-app"),)
+    await stage.tick(after=86_400)
+    assert [each.kind for each in stage.ear.alerts] == [AlertKind.PAUSED] * 2
+
+    stage.world.annotate("services", "backend-service", PAUSED, None)
+    await stage.tick()
+    stage.world.annotate("services", "backend-service", PAUSED, "true")
+    await stage.tick(after=86_400)
+    await stage.tick(after=80_000)
+    assert len(stage.ear.alerts) == 2, "it is another pause"
+
+
 async def test_F61_a_switch_that_somebody_undoes_is_done_again_twice_and_then_left(stage: Stage) -> None:
     await stage.tick()
     for _ in range(10):

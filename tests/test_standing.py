@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 import structlog.testing
 from prometheus_client import generate_latest
 
+from watchdog.core.alert import Alert, AlertKind
 from watchdog.standing import Standing
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
@@ -12,10 +16,20 @@ from watchdog.web.metrics import Metrics
 SHARDS = [{"bank": ["Errors"]}, {"shop": ["Slow"], "search": ["Slow"]}]
 
 
-def standing() -> tuple[Standing, Metrics, Health]:
+def standing(post: Callable[[Alert], None] = lambda _: None) -> tuple[Standing, Metrics, Health]:
     metrics, health = Metrics(), Health()
     health.rules_loaded(name for shard in SHARDS for name in shard)
-    return Standing(SHARDS, digest="d", metrics=metrics, health=health), metrics, health
+    told = Standing(
+        SHARDS,
+        digest="d",
+        metrics=metrics,
+        health=health,
+        post=post,
+        namespace="dogs",
+        me="dog-7",
+        clock=count(1_800_000_000).__next__,
+    )
+    return told, metrics, health
 
 
 def test_only_what_is_held_has_series_and_is_waited_for() -> None:
@@ -58,3 +72,21 @@ def test_each_change_is_a_line_with_its_targets() -> None:
         ("shard gained", "info", ["bank"]),
         ("shard handed over", "info", ["bank"]),
     ]
+
+
+def test_F42_people_are_told_of_a_lease_that_was_lost_and_that_it_is_held_again() -> None:
+    alerts: list[Alert] = []
+    told, _, _ = standing(alerts.append)
+    told.gained(1)
+    told.handed_over(1)
+    told.gained(1)
+    assert alerts == [], "a change of leader by plan is no news"
+    told.lost(1)
+    told.gained(1)
+    lost, back = alerts
+    assert (lost.kind, back.kind) == (AlertKind.LEASE, AlertKind.RESOLVED)
+    assert lost.text.startswith("dog-7 lost the Lease of shard 1 (search, shop): the Lease was not renewed in time, or")
+    assert back.text == "dog-7 holds the Lease again and watches search, shop."
+    assert lost.commands == (("look", "kubectl -n dogs get lease"),)
+    told.lost(1)
+    assert len({alert.key for alert in alerts}) == 3

@@ -20,6 +20,7 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 
 _REMEMBERED = 1000
+DAY_SECONDS = 86_400.0
 
 
 class Reporter(Protocol):
@@ -149,6 +150,13 @@ class Announcer:
         if todo.stage.value != self._stage and todo.stage not in (Stage.FINISHED, Stage.GIVEN_UP):
             self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
             self._stage = todo.stage.value
+
+    def paused(self, status: TargetStatus, since: float | None) -> None:
+        """Reminds people once a day of a pause that lasts for longer than one."""
+        now = self._clock()
+        days = int((now - since) // DAY_SECONDS) if since is not None else 0
+        if since is not None and days > 0:
+            self._alert(messages.still_paused(self._target, status, since=since, days=days, now=now))
 
     def stuck(self, trip: Trip | None, status: TargetStatus | None, *, error: str, since: float) -> None:
         """Tells people that what has to be done could not be done for a while."""

@@ -32,7 +32,7 @@ from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
 from watchdog.ruleset import RuleSet
 from watchdog.settings import Settings, parse_listen
-from watchdog.shards import elector_of, leases_of, name_in_leases, shards_of, watch_while_held
+from watchdog.shards import elector_of, leases_of, name_in_leases, replica_name, shards_of, watch_while_held
 from watchdog.standing import Standing
 from watchdog.telling import Fanout, Telling
 from watchdog.web.health import Health
@@ -96,7 +96,15 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
             if settings.leader_election:
                 shards = shards_of(rules.targets, settings.shards)
                 alerts = [_alerts(shard) for shard in shards]
-                standing = Standing(alerts, digest=rules.digest, metrics=metrics, health=health)
+                standing = Standing(
+                    alerts,
+                    digest=rules.digest,
+                    metrics=metrics,
+                    health=health,
+                    post=telling.alert,
+                    namespace=settings.namespace or "",
+                    me=replica_name(settings),
+                )
                 elector = elector_of(settings, cluster, listener=standing)
                 await watch_while_held(elector, shards, watch, cluster=writer, stopping=stopping)
             else:

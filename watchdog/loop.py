@@ -155,6 +155,7 @@ class Watch:
             return replace(status, unreadable=self._known.unreadable)
         self._known.journal = see(self._known.journal, status, firing=self._is_firing(), now=now)
         self._trips.note_verified(status)
+        self._announcer.paused(status, self._known.journal.paused_since)
         return status
 
     def _take_over(self) -> None:

@@ -37,9 +37,14 @@ def elector_of(settings: Settings, cluster: Cluster, *, listener: Listener) -> E
     if settings.namespace is None:
         raise ValueError("leader election without a namespace")  # the settings refuse it
     # The next process of the same pod is another holder: what the one before it may still have sent is not its own.
-    me = f"{settings.pod_name or socket.gethostname()}_{secrets.token_hex(4)}"
+    me = f"{replica_name(settings)}_{secrets.token_hex(4)}"
     leases = Leases(cluster, settings.namespace)
     return Elector(leases, me=me, prefix=name_in_leases(settings), shards=settings.shards, listener=listener)
+
+
+def replica_name(settings: Settings) -> str:
+    """What people call this process: the pod's name, or the host's."""
+    return settings.pod_name or socket.gethostname()
 
 
 def name_in_leases(settings: Settings) -> str:

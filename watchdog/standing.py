@@ -3,10 +3,13 @@
 Law: nothing in here blocks or raises; what the election says twice in a row is told once.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from watchdog.core.alert import Alert, AlertKind
+from watchdog.core.instant import show_instant
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 
@@ -17,8 +20,23 @@ class Standing:
     """The elector's listener. ``targets`` are the names of each shard's targets with the names of their rules."""
 
     def __init__(
-        self, targets: Sequence[Mapping[str, Sequence[str]]], *, digest: str, metrics: Metrics, health: Health
+        self,
+        targets: Sequence[Mapping[str, Sequence[str]]],
+        *,
+        digest: str,
+        metrics: Metrics,
+        health: Health,
+        post: Callable[[Alert], None],
+        namespace: str,
+        me: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """``post`` sends an alert; ``namespace`` is where the Leases are, and ``me`` this replica's name."""
+        self._post = post
+        self._namespace = namespace
+        self._me = me
+        self._clock = clock
+        self._lost_at: dict[int, float] = {}
         self._targets = targets
         self._digest = digest
         self._metrics = metrics
@@ -37,6 +55,10 @@ class Standing:
         self._held.add(shard)
         self._changed(shard, "gained")
         _log.info("shard gained", shard=shard, targets=sorted(self._targets[shard]))
+        lost_at = self._lost_at.pop(shard, None)
+        if lost_at is not None:
+            text = f"{self._me} holds the Lease again and watches {self._names(shard)}."
+            self._post(self._alert(shard, lost_at, kind=AlertKind.RESOLVED, text=text))
 
     def lost(self, shard: int) -> None:
         """It does not any more, and not by its own will."""
@@ -46,6 +68,9 @@ class Standing:
             "the Lease was not renewed in time, or names another holder; nothing is written until it is held again"
         )
         _log.warning("shard lost", shard=shard, targets=sorted(self._targets[shard]), sentence=sentence)
+        self._lost_at[shard] = self._clock()
+        text = f"{self._me} lost the Lease of shard {shard} ({self._names(shard)}): {sentence}, by whichever replica."
+        self._post(self._alert(shard, self._lost_at[shard], kind=AlertKind.LEASE, text=text))
 
     def handed_over(self, shard: int) -> None:
         """It gave the shard back."""
@@ -62,6 +87,20 @@ class Standing:
         if self._failures.get(lease) != sentence:
             self._failures[lease] = sentence
             _log.warning("lease call failed", lease=lease or "all", sentence=sentence)
+
+    def _names(self, shard: int) -> str:
+        return ", ".join(sorted(self._targets[shard])) or "no target"
+
+    def _alert(self, shard: int, lost_at: float, *, kind: AlertKind, text: str) -> Alert:
+        return Alert(
+            kind=kind,
+            key=f"{self._me}/shard-{shard}/{kind.value}/{show_instant(lost_at)}",
+            target="canary-watchdog",
+            namespace=self._namespace,
+            at=self._clock(),
+            text=text,
+            commands=(("look", f"kubectl -n {self._namespace} get lease"),),
+        )
 
     def _changed(self, shard: int, transition: str) -> None:
         self._metrics.shard_changed(shard, transition, leads=shard in self._held)

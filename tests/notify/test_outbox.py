@@ -22,7 +22,7 @@ from watchdog.notify.slack import SlackSink
 from watchdog.notify.webhook import WebhookSink
 from watchdog.settings import Settings
 
-QUICK = Pace(attempts=4, first_wait=0.01, longest_wait=0.02, rest=0.02, last_rest=0.02)
+QUICK = Pace(attempts=4, first_wait=0.01, longest_wait=0.02, rest=0.02, last_rest=0.02, most_a_minute=100)
 FOREVER = 3600.0
 
 
@@ -207,6 +207,49 @@ async def test_an_alert_is_not_tried_for_ever(receiver: Receiver, results: list[
         outbox.post(switched())
         await eventually(lambda: len(results) == 2, "its repetition is sent")
     assert results[1] == ("webhook", "delivered")
+
+
+STORM = replace(QUICK, most_a_minute=10, gather=0.2)
+
+
+async def test_F74_after_ten_alerts_in_a_minute_the_rest_is_one_message(
+    receiver: Receiver, results: list[tuple[str, str]]
+) -> None:
+    async with running(webhook(receiver), results=results, pace=STORM) as outbox:
+        for number in range(25):
+            outbox.post(replace(switched(f"t-{number}/switched"), target=f"app-{number}", trip=f"t-{number}"))
+        assert not outbox.is_settled("t-20/switched")
+        await eventually(lambda: len(results) == 25, "all are delivered")
+        assert outbox.is_settled("t-20/switched")
+    assert receiver.keys[:10] == [f"t-{number}/switched" for number in range(10)]
+    (gathered,) = [each.document for each in receiver.received[10:]]
+    assert (gathered["kind"], gathered["target"]) == ("digest", "15 targets")
+    assert [note["name"] for note in gathered["notes"]] == [f"switched app-{number}" for number in range(10, 25)]
+    assert gathered["commands"] == [{"does": does, "command": command} for does, command in switched().commands]
+
+
+async def test_F74_a_digest_that_is_refused_is_sent_piece_by_piece(
+    receiver: Receiver, results: list[tuple[str, str]]
+) -> None:
+    receiver.replies = [Reply(200)] * 10 + [Reply(400)]
+    async with running(webhook(receiver), results=results, pace=STORM) as outbox:
+        for number in range(13):
+            outbox.post(switched(f"t-{number}"))
+        await eventually(lambda: len(results) == 13, "all are delivered")
+    assert receiver.keys[11:] == ["t-10", "t-11", "t-12"]
+    assert set(results) == {("webhook", "delivered")}
+
+
+async def test_F74_a_digest_that_cannot_be_delivered_is_tried_again_whole(
+    receiver: Receiver, results: list[tuple[str, str]]
+) -> None:
+    receiver.replies = [Reply(200)] * 10 + [Reply(503)] * QUICK.attempts
+    async with running(webhook(receiver), results=results, pace=STORM) as outbox:
+        for number in range(13):
+            outbox.post(switched(f"t-{number}"))
+        await eventually(lambda: len(results) == 13, "all are delivered")
+    assert len(set(receiver.keys[10:])) == 1
+    assert results == [("webhook", "delivered")] * 13
 
 
 async def test_close_sends_what_is_left(receiver: Receiver) -> None:

@@ -5,8 +5,11 @@ Law: an alert is complete by itself; a sink adds layout, never facts.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from watchdog.core.instant import Instant
 from watchdog.core.model import TrippedRule
@@ -21,6 +24,9 @@ class AlertKind(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
     BLIND = "blind"
+    PAUSED = "paused"
+    LEASE = "lease"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +50,28 @@ class Alert:
     labels: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
+
+
+def digest(alerts: Sequence[Alert]) -> Alert:
+    """Many alerts as one message that says of each what it was about; its key is that of these alerts together."""
+    targets = _distinct(alert.target for alert in alerts)
+    key = hashlib.sha256("\n".join(alert.key for alert in alerts).encode()).hexdigest()[:16]
+    trips = _distinct(alert.trip for alert in alerts)
+    return Alert(
+        kind=AlertKind.DIGEST,
+        key=f"digest/{key}",
+        target=targets[0] if len(targets) == 1 else f"{len(targets)} targets",
+        namespace=", ".join(_distinct(alert.namespace for alert in alerts)),
+        at=max(alert.at for alert in alerts),
+        text=f"{len(alerts)} alerts of {', '.join(targets)}: too many to send one by one. The log has each in full.",
+        trip=trips[0] if len(trips) == 1 else None,
+        notes=tuple((f"{alert.kind.value} {alert.target}", alert.text) for alert in alerts),
+        commands=tuple(_distinct(command for alert in alerts for command in alert.commands)),
+    )
+
+
+_Thing = TypeVar("_Thing")
+
+
+def _distinct(things: Iterable[_Thing]) -> list[_Thing]:
+    return list(dict.fromkeys(things))

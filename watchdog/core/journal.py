@@ -47,6 +47,7 @@ class Journal:
     """What is remembered of a target.
 
     ``vouched`` holds, by color, the release that a person called good; ``outbox`` the alerts that are still to be sent.
+    ``paused_since`` is when the target was first seen paused, None while it is not.
     """
 
     target: str
@@ -54,6 +55,7 @@ class Journal:
     stays: tuple[Stay, ...] = ()
     vouched: Mapping[str, str] = field(default_factory=dict)
     trip: Trip | None = None
+    paused_since: Instant | None = None
     finished: tuple[FinishedTrip, ...] = ()
     outbox: tuple[Alert, ...] = ()
 
@@ -68,7 +70,13 @@ def see(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> 
 
     ``firing`` says whether a rule that rolls back was firing on the release that was active until now.
     """
-    return _see_active(_see_vouched(journal, status), status, firing=firing, now=now)
+    return _see_paused(_see_active(_see_vouched(journal, status), status, firing=firing, now=now), status, now=now)
+
+
+def _see_paused(journal: Journal, status: TargetStatus, *, now: float) -> Journal:
+    if bool(status.paused) == (journal.paused_since is not None):
+        return journal
+    return replace(journal, paused_since=now if status.paused else None)
 
 
 def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> Journal:

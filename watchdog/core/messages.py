@@ -129,6 +129,20 @@ def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
     )
 
 
+def still_paused(target: Target, status: TargetStatus, *, since: float, days: int, now: float) -> Alert:
+    """The target has been paused for days: is that still meant?"""
+    resume = "resume the watchdog", f"watchdog resume {target.target}"
+    return Alert(
+        kind=AlertKind.PAUSED,
+        key=f"{target.target}/paused/{show_instant(since)}/{days}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{target.target} is paused since {show_instant(since)}, and nothing is rolled back: {status.paused}.",
+        commands=(resume,),
+    )
+
+
 def _why(rules: tuple[TrippedRule, ...]) -> str:
     return " ".join(f"{rule}, since {show_instant(rule.since)}." for rule in rules)
 

@@ -4,7 +4,8 @@ Law: `Outbox.post` never waits and never raises; a sink that is slow or down del
 counted and logged.
 
 Each sink has a lane with one worker. An alert gets a round of attempts; after a failed round it goes to the end of
-its lane, so that one alert that a receiver chokes on does not keep the others waiting.
+its lane, so that one alert that a receiver chokes on does not keep the others waiting. In a storm, what comes within a
+few seconds is sent as one message, because nobody reads a hundred.
 """
 
 import asyncio
@@ -21,10 +22,11 @@ import aiohttp
 import stamina
 import structlog
 
-from watchdog.core.alert import Alert
+from watchdog.core.alert import Alert, digest
 from watchdog.notify.delivery import DeliveryError, UnavailableError, open_session
 
 _REMEMBERED_KEYS = 4096
+_MINUTE = 60.0
 _ENDS = "the watchdog ends"
 
 _log = structlog.get_logger()
@@ -57,7 +59,10 @@ OnResult = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How patient the outbox is; seconds, but for ``attempts`` a round and ``capacity`` alerts a sink."""
+    """How patient the outbox is; seconds, but for ``attempts`` a round and ``capacity`` alerts a sink.
+
+    After ``most_a_minute`` messages within a minute the alerts of each ``gather`` seconds are one message.
+    """
 
     attempt_deadline: float = 5.0
     attempts: int = 5
@@ -67,6 +72,8 @@ class Pace:
     last_rest: float = 0.5
     keep_for: float = 86_400.0
     capacity: int = 256
+    most_a_minute: int = 10
+    gather: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +89,21 @@ class _Parcel:
     alert: Alert
     posted_at: float
     is_late: bool = False
+    is_alone: bool = False  # a message of several was refused for it, or for another one
 
 
 @dataclass(slots=True, eq=False)
 class _Lane:
     sink: Sink
     waiting: deque[_Parcel] = field(default_factory=deque)
-    in_hand: _Parcel | None = None
+    in_hand: list[_Parcel] = field(default_factory=list)
+    delivered: deque[float] = field(default_factory=deque)
     known: dict[str, None] = field(default_factory=dict)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
 
     def unsent(self) -> list[_Parcel]:
         """What is in hand, and what waits."""
-        return [*([self.in_hand] if self.in_hand is not None else []), *self.waiting]
+        return [*self.in_hand, *self.waiting]
 
     def knows(self, key: str) -> bool:
         """Whether the key was posted before; remembers it, and forgets the oldest when there are too many."""
@@ -161,7 +170,7 @@ class Outbox:
 
     def _left(self, lane: _Lane) -> list[_Parcel]:
         left = lane.unsent()
-        lane.in_hand = None
+        lane.in_hand = []
         lane.waiting.clear()
         for parcel in left:
             self._lose(lane, parcel, Result.UNSENT, why=_ENDS)
@@ -174,26 +183,50 @@ class Outbox:
             await self._closing.wait()
 
     async def _serve(self, lane: _Lane, session: aiohttp.ClientSession) -> None:
-        while (parcel := await self._next(lane)) is not None:
-            lane.in_hand = parcel
-            failure = await self._deliver(lane, parcel.alert, session)
-            lane.in_hand = None
+        while parcels := await self._next(lane):
+            lane.in_hand = parcels
+            alerts = [parcel.alert for parcel in parcels]
+            failure = await self._deliver(lane, alerts[0] if len(alerts) == 1 else digest(alerts), session)
+            lane.in_hand = []
             if failure is None:
-                self._count(lane, Result.DELIVERED)
-                _log.info("alert delivered", **_fields(lane, parcel))
+                self._delivered(lane, parcels)
             elif isinstance(failure, UnavailableError):
-                self._postpone(lane, parcel, failure)
+                for parcel in parcels:
+                    self._postpone(lane, parcel, failure)
                 await self._rest(failure)
+            elif len(parcels) > 1:
+                for parcel in reversed(parcels):
+                    parcel.is_alone = True
+                    lane.waiting.appendleft(parcel)
             else:
-                self._lose(lane, parcel, Result.REFUSED, why=str(failure))
+                self._lose(lane, parcels[0], Result.REFUSED, why=str(failure))
 
-    async def _next(self, lane: _Lane) -> _Parcel | None:
+    async def _next(self, lane: _Lane) -> list[_Parcel]:
+        """What is sent in the next message: one alert, in a storm all that wait; none when the outbox closes."""
         while not lane.waiting:
             if self._closing.is_set():
-                return None
+                return []
             lane.stirred.clear()
             await lane.stirred.wait()
-        return lane.waiting.popleft()
+        if lane.waiting[0].is_alone or not self._is_storm(lane):
+            return [lane.waiting.popleft()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.gather):
+                await self._closing.wait()
+        gathered = list(lane.waiting)
+        lane.waiting.clear()
+        return gathered
+
+    def _is_storm(self, lane: _Lane) -> bool:
+        while lane.delivered and time.monotonic() - lane.delivered[0] > _MINUTE:
+            lane.delivered.popleft()
+        return len(lane.delivered) >= self._pace.most_a_minute
+
+    def _delivered(self, lane: _Lane, parcels: list[_Parcel]) -> None:
+        lane.delivered.append(time.monotonic())
+        for parcel in parcels:
+            self._count(lane, Result.DELIVERED)
+            _log.info("alert delivered", **_fields(lane, parcel))
 
     async def _deliver(self, lane: _Lane, alert: Alert, session: aiohttp.ClientSession) -> DeliveryError | None:
         """One round of attempts; at the end of the watchdog's life one attempt, since others wait for theirs."""

@@ -82,6 +82,12 @@ def _title(alert: Alert) -> str:
             title = "Resolved"
         case AlertKind.BLIND:
             title = "Blind"
+        case AlertKind.PAUSED:
+            title = "Still paused"
+        case AlertKind.LEASE:
+            title = "Lease lost"
+        case AlertKind.DIGEST:
+            title = "Many alerts"
     return f"{title}: {alert.target}"
 
 
