@@ -2,12 +2,10 @@
 
 import pytest
 
-from tests.stack.banking import APPS, BankingFactory, Plan, SeenBy
-from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_SHARED_APP_AND_COLOR, Style
+from tests.stack.banking import APPS, BankingFactory, SeenBy
 from tests.stack.wait import wait_until
 from tests.stories.conftest import WatchdogFactory
 from tests.stories.hooks import Hooks
-from tests.stories.rules import rule_file
 
 
 @pytest.mark.parametrize("seen_by", ["prometheus", "logs"])
@@ -48,26 +46,6 @@ def test_a_bad_release_is_rolled_back(
 
     dog.child.terminate()
     assert dog.child.wait(10) == 0
-
-
-@pytest.mark.parametrize(
-    "style",
-    [
-        pytest.param(BY_APP, id="app: frontend-green"),
-        pytest.param(BY_APP_AND_COLOR, id="app: frontend-green, color: green"),
-        pytest.param(BY_SHARED_APP_AND_COLOR, id="app: frontend, color: green"),
-    ],
-)
-def test_F53_every_style_of_selector_keeps_its_pods(
-    banking: BankingFactory, watchdog: WatchdogFactory, style: Style
-) -> None:
-    app = banking(Plan(style=style, active="green", known_good="blue", replicas=1))
-    dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
-    dog.wait_for_evidence("ok")
-    app.go_bad("green", seen_by="prometheus")
-    wait_until(dog.finished, "the rollback is finished", within=40)
-    assert app.selectors() == {each: style.selector(each, "blue") for each in APPS}
-    assert not [request for request in app.load.sent() if request.color == ""], "no request found nobody"
 
 
 def test_a_healthy_release_is_never_rolled_back(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
