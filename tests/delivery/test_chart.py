@@ -15,7 +15,13 @@ from tests.delivery.chart import with_values as arguments_of
 from tests.stack.build import PartUnavailableError
 from tests.stack.tools import helm
 from watchdog import __version__
-from watchdog.cluster.access import Permission, journal_permissions, lease_permissions, permissions_needed
+from watchdog.cluster.access import (
+    Permission,
+    census_permission,
+    journal_permissions,
+    lease_permissions,
+    permissions_needed,
+)
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.sharding import lease_names, shard_of
 from watchdog.settings import Settings
@@ -133,7 +139,7 @@ def test_at_home_it_may_read_its_own_deployment_and_write_its_leases_and_journal
 ) -> None:
     own = Permission(verb="get", group="apps", resource="deployments", namespace=RELEASE_NAMESPACE, name=RELEASE)
     election = () if leases is None else lease_permissions(RELEASE_NAMESPACE, leases)
-    journal = journal_permissions(RELEASE_NAMESPACE, ["banking-app"])
+    journal = (census_permission(RELEASE_NAMESPACE), *journal_permissions(RELEASE_NAMESPACE, ["banking-app"]))
     assert render(tmp_path, values).permissions(RELEASE) == {own, *election, *journal}
 
 
