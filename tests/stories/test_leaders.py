@@ -5,6 +5,7 @@ The rule of these stories fires from the beginning and a pause holds the rollbac
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -78,6 +79,11 @@ class Replica:
         found = re.search(r'^watchdog_leader\{shard="0"\} (\S+)$', text, re.MULTILINE)
         return found is not None and float(found[1]) == 1
 
+    def alerts(self, kind: str) -> list[dict[str, Any]]:
+        """What people were told, as its log has it."""
+        lines = [json.loads(line) for line in self.child.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == "alert" and line.get("kind") == kind]
+
     def said(self, event: str) -> int:
         return self.child.log.read_text().count(f'"{event}"')
 
@@ -141,6 +147,11 @@ class Scene:
         services = [self.admin.get(path_of("services", self.space, name)) for name in names]
         return [each["spec"]["selector"]["color"] for each in services]
 
+    def managers(self) -> set[str]:
+        """Who is written on the Services as the one that acts on them."""
+        services = self.admin.items(path_of("services", self.space))
+        return {each["metadata"]["annotations"]["canary-watchdog/managed-by"] for each in services}
+
     def switches(self) -> list[dict[str, Any]]:
         """The audit rows of every attempt to write a Service."""
         rows = self.plane.audit(self.space, verbs=["patch", "update"])
@@ -200,6 +211,7 @@ def test_F42_F86_the_standby_takes_over(scene: Scene, record_property: Callable[
     wait_until(lambda: not a.leads(), "without its Lease it does not lead", within=10)
     wait_until(a.leads, "it leads again", within=25)
     assert scene.lease()["leaseTransitions"] > transitions
+    wait_until(lambda: len(a.alerts("lease")) == len(a.alerts("resolved")) == 1, "people were told of both")
     assert scene.switches() == [], "a pause holds whoever leads"
 
 
@@ -220,3 +232,4 @@ def test_F41_a_leader_that_was_frozen_beyond_its_lease_writes_nothing(scene: Sce
 
     scene.give_to("")
     wait_until(lambda: scene.active() == ["blue", "blue"], "with the Lease it does its work", within=15)
+    assert scene.managers() == {f"{scene.space}/canary-watchdog"}
