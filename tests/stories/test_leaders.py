@@ -102,11 +102,15 @@ class Scene:
     def admin(self) -> Admin:
         return self.plane.admin
 
-    def replica(self, name: str) -> Replica:
-        """A process that is not started yet; each writes as a user of its own."""
+    def replica(self, name: str, *, targets: int = 1) -> Replica:
+        """A process that is not started yet; its two Services are one target, or a target each."""
         rules = self.folder / "rules"
         rules.mkdir(exist_ok=True)
-        (rules / "bank.yaml").write_text(textwrap.dedent(RULES).replace("SPACE", self.space))
+        text = textwrap.dedent(RULES).replace("namespace: SPACE", f"namespace: {self.space}")
+        backend, frontend = text.index("  - name: backend"), text.index("  - name: frontend")
+        both = {"backend": text[:frontend] + text[text.index("rules:") :], "frontend": text[:backend] + text[frontend:]}
+        for app, part in (both if targets > 1 else {"bank": text}).items():
+            (rules / f"{app}.yaml").write_text(part.replace("SPACE", self.space if targets == 1 else app))
         port = free_port()
         environment = {
             "WATCHDOG_RULES": str(rules),
@@ -213,6 +217,16 @@ def test_F42_F86_the_standby_takes_over(scene: Scene, record_property: Callable[
     assert scene.lease()["leaseTransitions"] > transitions
     wait_until(lambda: len(a.alerts("lease")) == len(a.alerts("resolved")) == 1, "people were told of both")
     assert scene.switches() == [], "a pause holds whoever leads"
+
+
+def test_F51_S12_of_two_targets_that_fail_at_once_one_is_rolled_back(scene: Scene) -> None:
+    dog = scene.replica("dog-a", targets=2)
+    scene.pause(None)
+    dog.start()
+    (held,) = wait_until(lambda: dog.alerts("held"), "the second is held", within=30)
+    wait_until(lambda: dog.alerts("switched"), "the first is rolled back")
+    assert sorted(scene.active()) == ["blue", "green"]
+    assert "1 of 2 targets were rolled back within 10m" in held["text"]
 
 
 def test_F41_a_leader_that_was_frozen_beyond_its_lease_writes_nothing(scene: Scene) -> None:
