@@ -15,7 +15,7 @@ from watchdog.core.decide import Decision, Hold
 from watchdog.core.evaluate import evidence, is_blind
 from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
-from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ScaleDown, Stage, Step, SwitchSelector
+from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 
@@ -173,7 +173,7 @@ class Announcer:
         for event in progress_events(trip, status, todo):
             await self._emit(event)
         if todo.stage is Stage.FINISHED:
-            self._alert(messages.finished(self._target, trip, todo, now=self._clock()))
+            self._alert(messages.finished(self._target, trip, status, todo, now=self._clock()))
 
     def step(self, step: Step) -> None:
         """Tells one write that was done."""
@@ -187,8 +187,8 @@ class Announcer:
             case ScaleDown(deployment=deployment, trip=trip):
                 moved = (str(deployment.replicas), "0")
                 self.changed(Event.REPLICAS, subject=deployment.name, moved=moved, trip=trip)
-            case CloseTrip():
-                pass  # the end of a trip is told once, not for each Service
+            case CloseTrip() | ResumeFlux():
+                pass  # the end of a trip is told once, not for each object
 
     def _alert(self, alert: Alert) -> None:
         if self._is_news(alert.key):

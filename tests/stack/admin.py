@@ -17,12 +17,16 @@ API_OF = {
     "deployments": "/apis/apps/v1",
     "replicasets": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "poddisruptionbudgets": "/apis/policy/v1",
+    "scaledobjects": "/apis/keda.sh/v1alpha1",
     "leases": "/apis/coordination.k8s.io/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
 }
 CORE = "/api/v1"
 REQUEST_SECONDS = 10
+APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -83,6 +87,11 @@ class Admin:
     def patch(self, path: str, body: Mapping[str, Any] | list[Mapping[str, Any]]) -> Object:
         """Sends a JSON Patch when the body is a list, else a merge patch."""
         return self._send("PATCH", path, body=body, content_type=JSON_PATCH if isinstance(body, list) else MERGE)
+
+    def apply(self, path: str, body: Mapping[str, Any], *, manager: str) -> Object:
+        """Server-side apply as a field manager, by force."""
+        query = {"fieldManager": manager, "force": "true"}
+        return self._send("PATCH", path, query=query, body=body, content_type=APPLY)
 
     def delete(self, path: str) -> Object:
         """Deletes, and waits for nothing."""

@@ -4,12 +4,13 @@ Law: every patch begins with `test`s of uid, resourceVersion and the old value, 
 reply that was lost is decided by reading, never by doing it again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
 from watchdog.core.annotations import LAST_TRIP, MANAGED_BY, REPLICAS, TRIP, json_pointer, write_finished, write_trip
-from watchdog.core.model import DeploymentStatus, FinishedTrip
-from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
+from watchdog.core.flux import Owned, pausing, resuming
+from watchdog.core.model import DeploymentStatus, FinishedTrip, ServiceStatus
+from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 
 async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float, instance: str = "") -> None:
@@ -19,53 +20,68 @@ async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float, ins
     """
     match step:
         case RestoreGood():
-            await _scale(cluster, namespace, step.deployment, step.replicas)
+            await _restore(cluster, namespace, step)
         case SwitchSelector():
             await _switch(cluster, namespace, step, instance)
         case ScaleDown():
             await _scale_down(cluster, namespace, step)
+        case ResumeFlux():
+            await _resume_flux(cluster, namespace, step.owned)
         case CloseTrip():
             await _close(cluster, namespace, step, now)
 
 
 async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector, instance: str) -> None:
     service = step.service
-    notes = {TRIP: write_trip(step.trip, was=service.selector)}
+    notes = {TRIP: write_trip(step.trip, was=service.selector)} | _flux(step)
     if instance and MANAGED_BY not in service.annotations:
         notes[MANAGED_BY] = instance
     await _write(
         cluster,
-        _service(namespace, service.name),
+        _path(namespace, service),
         [
             *_tests(service.uid, service.resource_version),
             {"op": "test", "path": "/spec/selector", "value": dict(service.selector)},
             {"op": "replace", "path": "/spec/selector", "value": dict(step.to_selector)},
             # Into a missing map nothing can be added: 422.
-            *(
-                [{"op": "add", "path": json_pointer(key), "value": value} for key, value in notes.items()]
-                if service.annotated
-                else [{"op": "add", "path": "/metadata/annotations", "value": notes}]
-            ),
+            *(_adds(notes) if service.annotated else [{"op": "add", "path": "/metadata/annotations", "value": notes}]),
         ],
         done=lambda seen: _is(seen, service.uid) and seen["spec"].get("selector") == step.to_selector,
     )
 
 
+async def _restore(cluster: Cluster, namespace: str, step: RestoreGood) -> None:
+    if step.pause_flux:
+        await _annotate(cluster, namespace, step.deployment, _flux(step))
+    await _scale(cluster, namespace, step.deployment, step.replicas)
+
+
 async def _scale_down(cluster: Cluster, namespace: str, step: ScaleDown) -> None:
-    deployment = step.deployment
-    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment.name}"
-    remembered = str(deployment.replicas)
+    remembered = {REPLICAS: str(step.deployment.replicas)} | _flux(step)
+    await _annotate(cluster, namespace, step.deployment, remembered)
+    await _scale(cluster, namespace, step.deployment, 0)
+
+
+async def _annotate(
+    cluster: Cluster, namespace: str, deployment: DeploymentStatus, annotations: Mapping[str, str]
+) -> None:
     await _write(
         cluster,
-        path,
-        [
-            *_tests(deployment.uid, deployment.resource_version),
-            # A Deployment always has annotations: its controller writes the revision there.
-            {"op": "add", "path": json_pointer(REPLICAS), "value": remembered},
-        ],
-        done=lambda seen: _is(seen, deployment.uid) and seen["metadata"]["annotations"].get(REPLICAS) == remembered,
+        _path(namespace, deployment),
+        # A Deployment always has annotations: its controller writes the revision there.
+        [*_tests(deployment.uid, deployment.resource_version), *_adds(annotations)],
+        done=lambda seen: _is(seen, deployment.uid) and annotations.items() <= seen["metadata"]["annotations"].items(),
     )
-    await _scale(cluster, namespace, deployment, 0)
+
+
+async def _resume_flux(cluster: Cluster, namespace: str, owned: Owned) -> None:
+    gone = resuming(owned)
+    await _write(
+        cluster,
+        _path(namespace, owned),
+        [*_tests(owned.uid, owned.resource_version), *_removes(gone)],
+        done=lambda seen: _is(seen, owned.uid) and not set(gone) & set(seen["metadata"].get("annotations") or {}),
+    )
 
 
 async def _scale(cluster: Cluster, namespace: str, deployment: DeploymentStatus, replicas: int) -> None:
@@ -87,10 +103,10 @@ async def _close(cluster: Cluster, namespace: str, step: CloseTrip, now: float) 
     finished = FinishedTrip(trip=step.trip, finished_at=now, recovered=step.recovered)
     await _write(
         cluster,
-        _service(namespace, service.name),
+        _path(namespace, service),
         [
             *_tests(service.uid, service.resource_version),
-            {"op": "remove", "path": json_pointer(TRIP)},
+            *_removes((TRIP, *(resuming(service) if step.trip.undoes else ()))),
             {"op": "add", "path": json_pointer(LAST_TRIP), "value": write_finished(finished)},
         ],
         done=lambda seen: _is(seen, service.uid) and TRIP not in (seen["metadata"].get("annotations") or {}),
@@ -111,6 +127,18 @@ async def _write(
         raise ConflictError(f"{path} is not what was just written: another writer, or an admission webhook, changed it")
 
 
+def _flux(step: SwitchSelector | RestoreGood | ScaleDown) -> dict[str, str]:
+    return dict(pausing(step.trip)) if step.pause_flux else {}
+
+
+def _adds(annotations: Mapping[str, str]) -> list[PatchOperation]:
+    return [{"op": "add", "path": json_pointer(name), "value": text} for name, text in annotations.items()]
+
+
+def _removes(annotations: Sequence[str]) -> list[PatchOperation]:
+    return [{"op": "remove", "path": json_pointer(name)} for name in annotations]
+
+
 def _tests(uid: str, resource_version: str) -> list[PatchOperation]:
     return [
         {"op": "test", "path": "/metadata/uid", "value": uid},
@@ -122,5 +150,7 @@ def _is(seen: Json, uid: str) -> bool:
     return bool(seen["metadata"].get("uid") == uid)
 
 
-def _service(namespace: str, name: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/services/{name}"
+def _path(namespace: str, owned: Owned) -> str:
+    if isinstance(owned, ServiceStatus):
+        return f"/api/v1/namespaces/{namespace}/services/{owned.name}"
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{owned.name}"

@@ -14,6 +14,7 @@ from watchdog.core.annotations import (
     LAST_TRIP,
     TRIP,
     UnreadableRecordError,
+    is_flux_off,
     ours,
     read_finished,
     read_trip,
@@ -125,6 +126,7 @@ def _deployment(snapshot: NamespaceSnapshot, service: Service, color: str) -> De
         replicas=found["spec"].get("replicas", 1),
         ready=sum(_is_ready(pod) for pod in _pods_of(snapshot, found)),
         annotations=ours(annotations),
+        flux_off=is_flux_off(annotations),
     )
 
 
@@ -156,6 +158,7 @@ def _service(
         selector_manager=manager,
         annotated="annotations" in found["metadata"],
         annotations=ours(_annotations(found)),
+        flux_off=is_flux_off(_annotations(found)),
     )
 
 

@@ -22,9 +22,11 @@ TRIP = PREFIX + "trip"
 LAST_TRIP = PREFIX + "last-trip"
 REPLICAS = PREFIX + "replicas"
 MANAGED_BY = PREFIX + "managed-by"
+FLUX_PAUSED = PREFIX + "flux-paused"
+FLUX_RECONCILE = "kustomize.toolkit.fluxcd.io/reconcile"
 
 KNOWN = frozenset(
-    {PAUSED, PAUSED_UNTIL, PAUSED_REASON, IRREVERSIBLE, KNOWN_GOOD, TRIP, LAST_TRIP, REPLICAS, MANAGED_BY}
+    {PAUSED, PAUSED_UNTIL, PAUSED_REASON, IRREVERSIBLE, KNOWN_GOOD, TRIP, LAST_TRIP, REPLICAS, MANAGED_BY, FLUX_PAUSED}
 )
 _NOT_PAUSED = frozenset({"false", "no", "off", "0"})
 
@@ -41,6 +43,11 @@ def ours(annotations: Mapping[str, Any]) -> dict[str, str]:
 def json_pointer(annotation: str) -> str:
     """The JSON Pointer (RFC 6901) of an annotation in an object."""
     return "/metadata/annotations/" + annotation.replace("~", "~0").replace("/", "~1")
+
+
+def is_flux_off(annotations: Annotations) -> bool:
+    """True when Flux's kustomize-controller leaves the object with these annotations alone."""
+    return annotations.get(FLUX_RECONCILE, "").strip().lower() == "disabled"
 
 
 def why_paused(annotations: Annotations, *, where: str, now: float) -> str:

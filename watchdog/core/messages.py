@@ -8,6 +8,7 @@ from dataclasses import replace
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
 from watchdog.core.decide import Hold
+from watchdog.core.flux import resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.model import RuleState, Selector, TargetStatus, Trip, TrippedRule
 from watchdog.core.placeholders import fill
@@ -20,13 +21,14 @@ def switched(target: Target, trip: Trip, status: TargetStatus, *, now: float) ->
     names = ", ".join(service.name for service in status.services)
     text = f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}"
     told = _of_trip(target, trip, kind=AlertKind.SWITCHED, event="switched", text=text, now=now)
-    return replace(told, commands=(*told.commands, _pause(target)))
+    return replace(told, commands=(*told.commands, _pause(target), *resume_command(target, status)))
 
 
-def finished(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
+def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended."""
     text = f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look.")
-    return _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
+    told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
+    return replace(told, commands=(*told.commands, *(() if trip.undoes else resume_command(target, status))))
 
 
 def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:

@@ -97,7 +97,7 @@ class RuleState:
 class DeploymentStatus:
     """One color of one Service, as the API server shows it.
 
-    ``replicas`` is the wanted number, ``ready`` counts the pods that are ready.
+    ``replicas`` is the wanted number, ``ready`` counts the pods that are ready. ``flux_off``: Flux leaves it alone.
     """
 
     name: str
@@ -107,6 +107,7 @@ class DeploymentStatus:
     replicas: int
     ready: int
     annotations: Annotations = field(default_factory=dict)
+    flux_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ class ServiceStatus:
     ``endpoints`` counts the ready endpoints of its EndpointSlices by color; the key "" counts those of no color.
     ``switched_at`` is when somebody last wrote the selector, from ``managedFields``; None when nobody knows.
     ``selector_manager`` is who wrote it then. ``annotations`` are ours alone; ``annotated`` says whether there are any
-    at all, which a JSON Patch has to know.
+    at all, which a JSON Patch has to know. ``flux_off``: Flux leaves it alone.
     """
 
     name: str
@@ -142,6 +143,7 @@ class ServiceStatus:
     selector_manager: str = ""
     annotated: bool = True
     annotations: Annotations = field(default_factory=dict)
+    flux_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
 from watchdog.core.durations import show_duration
+from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
 from watchdog.core.readiness import Ready, TooSmall, readiness
 from watchdog.core.rules.language import Rule, Target
@@ -39,6 +40,7 @@ class RestoreGood:
     deployment: DeploymentStatus
     replicas: int
     trip: Trip
+    pause_flux: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class SwitchSelector:
     service: ServiceStatus
     to_selector: Selector
     trip: Trip
+    pause_flux: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +59,27 @@ class ScaleDown:
 
     deployment: DeploymentStatus
     trip: Trip
+    pause_flux: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeFlux:
+    """Takes away what made Flux leave an object alone."""
+
+    owned: Owned
+    trip: Trip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseTrip:
-    """Turns a Service's open trip into its last trip."""
+    """Turns a Service's open trip into its last trip; at the end of an undo Flux has the Service again."""
 
     service: ServiceStatus
     trip: Trip
     recovered: bool
 
 
-Step = RestoreGood | SwitchSelector | ScaleDown | CloseTrip
+Step = RestoreGood | SwitchSelector | ScaleDown | ResumeFlux | CloseTrip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +115,7 @@ def plan(
     """
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
-        return _restoring(target, trip, status, to_switch, now=now) or _switching(trip, to_switch)
+        return _restoring(target, trip, status, to_switch, now=now) or _switching(target, trip, to_switch)
     if verified_since is None:
         return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
     drained_at = verified_since + target.rollback.scale_down_delay
@@ -111,7 +123,7 @@ def plan(
         sentence = f"{trip.good} has the traffic; scaling {trip.bad} down in {drained_at - now:.0f} s"
         return Plan(stage=Stage.DRAINING, steps=(), sentence=sentence)
     scale_downs = tuple(
-        ScaleDown(deployment=deployment, trip=trip)
+        ScaleDown(deployment=deployment, trip=trip, pause_flux=is_to_be_paused(target, trip, deployment))
         for deployment in deployments_of(status, trip.bad)
         if deployment.replicas > 0 and not status.borrowers.get(deployment.name) and not trip.undoes
     )
@@ -125,9 +137,14 @@ def plan(
     return _closing(trip, status, recovered=well)
 
 
-def _switching(trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
+def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
     steps = tuple(
-        SwitchSelector(service=service, to_selector=service.would_select[trip.good].selector, trip=trip)
+        SwitchSelector(
+            service=service,
+            to_selector=service.would_select[trip.good].selector,
+            trip=trip,
+            pause_flux=is_to_be_paused(target, trip, service),
+        )
         for service in services
     )
     names = ", ".join(service.name for service in services)
@@ -145,14 +162,23 @@ def _restoring(
     if all(isinstance(each, Ready) for each in found):
         return None
     small = {each.deployment.uid: each for each in found if isinstance(each, TooSmall)}
-    steps = tuple(RestoreGood(deployment=each.deployment, replicas=each.replicas, trip=trip) for each in small.values())
+    steps = tuple(
+        RestoreGood(
+            deployment=each.deployment,
+            replicas=each.replicas,
+            trip=trip,
+            pause_flux=is_to_be_paused(target, trip, each.deployment),
+        )
+        for each in small.values()
+    )
     if steps:
         names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
         return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and len(services) == len(status.services):
         sentence = f"given up: {trip.good} did not get ready within {show_duration(target.rollback.ready_timeout)}"
-        return Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence)
+        resumes = tuple(ResumeFlux(owned=owned, trip=trip) for owned in to_resume(trip, status, given_up=True))
+        return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence)
     return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready")
 
 
@@ -177,10 +203,11 @@ def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:
 
 
 def _closing(trip: Trip, status: TargetStatus, *, recovered: bool) -> Plan:
-    steps = tuple(
-        CloseTrip(service=service, trip=trip, recovered=recovered)
-        for service in status.services
-        if TRIP in service.annotations
+    closed = [service for service in status.services if TRIP in service.annotations]
+    resumed = [owned for owned in to_resume(trip, status) if owned not in closed]
+    steps: tuple[Step, ...] = (
+        *(ResumeFlux(owned=owned, trip=trip) for owned in resumed),
+        *(CloseTrip(service=service, trip=trip, recovered=recovered) for service in closed),
     )
     kept = sorted(
         f"{deployment.name} keeps running, it serves {', '.join(status.borrowers[deployment.name])}"

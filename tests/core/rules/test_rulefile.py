@@ -69,6 +69,7 @@ def test_the_smallest_file_has_the_documented_defaults() -> None:
         "ready_timeout": 120.0,
         "cooldown": 1800.0,
         "rollback_window": None,
+        "gitops": {"flux": "leave"},
     }
 
 
@@ -190,6 +191,17 @@ def test_the_shipped_file_is_well_formed() -> None:
             id="a window of no length",
         ),
         pytest.param("rollback: {cooldown: 30m}", None, id="a cooldown"),
+        pytest.param("rollback: {gitops: {flux: pause}}", None, id="F62 Flux is switched off"),
+        pytest.param(
+            "rollback: {gitops: {flux: stop}}",
+            "1:27: 'stop' is not known here; write 'leave' or 'pause'",
+            id="F62 an unknown word for Flux",
+        ),
+        pytest.param(
+            "gitops: {flux: pause}",
+            "1:1: 'gitops' does not belong here; move it to rollback",
+            id="F62 a key of the rollback at the top",
+        ),
         pytest.param("rollback: {rollback_window: null}", None, id="null where it means always"),
         pytest.param("interval: 1h30m", None, id="a duration of two parts"),
         pytest.param("colors: [a, b]", None, id="other colors"),
@@ -836,6 +848,8 @@ rollback:
   ready_timeout: 2m
   cooldown: 30m
   rollback_window: 1h
+  gitops:
+    flux: pause
 rules:
   - alert: A
     prometheus:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from watchdog.core.rules.language import (
     ElasticsearchQuery,
+    GitOps,
     MinSamples,
     PrometheusQuery,
     Rollback,
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "": Target,
     "services": Service,
     "rollback": Rollback,
+    "gitops": GitOps,
     "rules": Rule,
     "prometheus": PrometheusQuery,
     "elasticsearch": ElasticsearchQuery,
@@ -50,6 +52,8 @@ EXAMPLES = {
     "ready_timeout": "ready_timeout: 2m",
     "cooldown": "cooldown: 30m",
     "rollback_window": "rollback_window: 1h",
+    "gitops": "gitops: {flux: pause}",
+    "flux": "flux: pause",
     "alert": "alert: FrontendErrorRatio",
     "prometheus": "prometheus: {expr: …}",
     "elasticsearch": 'elasticsearch: {index: "logs-*", query: "log.level:ERROR"}',

@@ -81,6 +81,13 @@ class Service(_Strict):
         return {key: fill(text, {"color": color}) for key, text in self.selector.items()}
 
 
+class GitOps(_Strict):
+    """What is told to a controller that keeps the cluster as Git has it, and would undo a rollback."""
+
+    flux: Literal["leave", "pause"] = "leave"
+    """pause: switch Flux off on what a rollback writes, until it is undone."""
+
+
 class Rollback(_Strict):
     """How a target is rolled back."""
 
@@ -96,6 +103,8 @@ class Rollback(_Strict):
     """How long after a rollback the target is not rolled back again."""
     rollback_window: PositiveSeconds | None = None
     """Act only this long after a switch and alert only afterwards; null for always."""
+    gitops: GitOps = Field(default_factory=GitOps, json_schema_extra={"default": {}})
+    """What is told to a GitOps controller."""
 
 
 class PrometheusQuery(_Strict):
