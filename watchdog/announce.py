@@ -13,8 +13,10 @@ from watchdog.core import messages
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold
 from watchdog.core.evaluate import evidence, is_blind
+from watchdog.core.journal import Journal, last_left
 from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
+from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
@@ -147,7 +149,7 @@ class Announcer:
 
     def stage(self, trip: Trip, todo: Plan) -> None:
         """Tells that a rollback has come further; its end is told once it is written."""
-        if todo.stage.value != self._stage and todo.stage not in (Stage.FINISHED, Stage.GIVEN_UP):
+        if todo.stage.value != self._stage and todo.stage not in (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED):
             self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
             self._stage = todo.stage.value
 
@@ -158,18 +160,31 @@ class Announcer:
         if since is not None and days > 0:
             self._alert(messages.still_paused(self._target, status, since=since, days=days, now=now))
 
+    def forward(self, before: Journal, after: Journal, status: TargetStatus) -> None:
+        """Tells that somebody gave the traffic back to a color that a finished rollback had left."""
+        last = last_left(before, after)
+        if last is None:
+            return
+        stay = after.stays[-1]
+        sentence = f"{last.trip.id} had left {stay.color}; {stay.by or 'somebody'} switched back to it"
+        self.changed(Event.FORWARD, moved=(last.trip.good, stay.color), sentence=sentence)
+        self._alert(messages.forward(self._target, last, stay, status, now=self._clock()))
+
     def stuck(self, trip: Trip | None, status: TargetStatus | None, *, error: str, since: float) -> None:
         """Tells people that what has to be done could not be done for a while."""
         self._alert(messages.stuck(self._target, trip, status, error=error, since=since, now=self._clock()))
 
-    async def progress(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
+    async def progress(self, trip: Trip, status: TargetStatus, todo: Plan, others: Others) -> None:
         """Tells people what is seen to be done of a rollback, whoever did it."""
         if todo.stage is Stage.GIVEN_UP:
             self._alert(messages.given_up(self._target, trip, todo, now=self._clock()))
+        if todo.stage is Stage.SUPERSEDED:
+            self._alert(messages.superseded(self._target, trip, status, todo, now=self._clock()))
+            return
         if not any(service.color == trip.good for service in status.services):
             return
         if todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
-            self._alert(messages.switched(self._target, trip, status, now=self._clock()))
+            self._alert(messages.switched(self._target, trip, status, others, now=self._clock()))
         for event in progress_events(trip, status, todo):
             await self._emit(event)
         if todo.stage is Stage.FINISHED:

@@ -20,6 +20,7 @@ from watchdog.cluster.access import (
     lease_permissions,
     missing_permissions,
     permissions_needed,
+    permissions_to_look,
 )
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal, last_rollbacks
@@ -92,6 +93,8 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
             group.create_task(outbox.run())
             heartbeat = group.create_task(_beat(health, pulse))
             await _warn_of_missing_permissions(cluster, _permissions(settings, rules.targets))
+            looking = [each for target in _enforced(settings, rules.targets) for each in _looking(target)]
+            await _warn_of_missing_permissions(cluster, looking, without="it does not see who else scales")
             writer = cluster.guarded(pulse.is_steady)
             if settings.leader_election:
                 shards = shards_of(rules.targets, settings.shards)
@@ -186,9 +189,17 @@ async def _sources(settings: Settings, targets: Iterable[Target]) -> AsyncIterat
         yield sources
 
 
+def _enforced(settings: Settings, targets: Iterable[Target]) -> list[Target]:
+    return [target for target in targets if target.mode is Mode.ENFORCE and not settings.dry_run]
+
+
+def _looking(target: Target) -> tuple[Permission, ...]:
+    return permissions_to_look(target, keda=False)  # not every cluster has it
+
+
 def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permission]:
     """What to ask for at the start. A dry run asks for nothing: asking is a POST."""
-    enforced = [target for target in targets if target.mode is Mode.ENFORCE and not settings.dry_run]
+    enforced = _enforced(settings, targets)
     needed = [permission for target in enforced for permission in permissions_needed(target)]
     for target in enforced:
         needed += journal_permissions(settings.namespace or target.namespace, [target.target])
@@ -199,7 +210,9 @@ def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permissi
     return needed
 
 
-async def _warn_of_missing_permissions(cluster: Cluster, needed: Sequence[Permission]) -> None:
+async def _warn_of_missing_permissions(
+    cluster: Cluster, needed: Sequence[Permission], *, without: str = "it cannot roll back"
+) -> None:
     """Says at the start what the watchdog will not be allowed to do."""
     try:
         missing = await missing_permissions(cluster, needed)
@@ -207,4 +220,4 @@ async def _warn_of_missing_permissions(cluster: Cluster, needed: Sequence[Permis
         _log.warning("permissions unknown", sentence=str(error))
         return
     for permission in missing:
-        _log.error("permission missing", sentence=f"the watchdog may not {permission}; it cannot roll back without")
+        _log.error("permission missing", sentence=f"the watchdog may not {permission}; {without} without")

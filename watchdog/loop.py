@@ -153,7 +153,9 @@ class Watch:
             self._take_over()
         if self._known.unreadable:
             return replace(status, unreadable=self._known.unreadable)
-        self._known.journal = see(self._known.journal, status, firing=self._is_firing(), now=now)
+        before = self._known.journal
+        self._known.journal = see(before, status, firing=self._is_firing(), now=now)
+        self._announcer.forward(before, self._known.journal, status)
         self._trips.note_verified(status)
         self._announcer.paused(status, self._known.journal.paused_since)
         return status

@@ -4,23 +4,27 @@ Law: what is to be done follows from the plan, which follows from what is seen; 
 """
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 from watchdog.announce import Announcer
 from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
+from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import Cluster
 from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip
-from watchdog.core.plan import Plan, Stage, is_verified, plan
+from watchdog.core.others import NOBODY
+from watchdog.core.plan import Plan, ScaleDown, Stage, is_verified, plan
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
 
 VERIFYING_SECONDS = 2.0
-ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
+LOOK_SECONDS = 5.0
+ENDS = (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED)
 
 
 class TripRunner:
@@ -46,6 +50,9 @@ class TripRunner:
         self._clock = clock
         self._verified_since: float | None = None
         self._switched_at = -math.inf
+        self._others = NOBODY
+        self._looked_at = -math.inf
+        self._scaled_down: Counter[tuple[str, str]] = Counter()
 
     @property
     def is_verifying(self) -> bool:
@@ -75,32 +82,62 @@ class TripRunner:
         """
         self._clock.hold()
         now = self._clock()
-        todo = plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
+        todo = self._plan(trip, status, well=well, now=now)
+        if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
+            todo = self._plan(trip, status, well=well, now=now)
         self._announcer.stage(trip, todo)
         if todo.stage in ENDS:
-            await self._announcer.progress(trip, status, todo)
+            await self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
             self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
             await self._known.keep()
         for step in todo.steps:
             await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
             self._announcer.step(step)
+            if isinstance(step, ScaleDown):
+                self._scaled_down[trip.id, step.deployment.name] += 1
+                self._count_scale_downs(trip)
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
         if todo.stage in ENDS:
             await self._close(trip, todo, now=now)
         else:
-            await self._announcer.progress(trip, status, todo)
+            await self._announcer.progress(trip, status, todo, self._others)
+
+    def _plan(self, trip: Trip, status: TargetStatus, *, well: bool, now: float) -> Plan:
+        since = self._verified_since
+        return plan(self._target, trip, status, verified_since=since, well=well, now=now, others=self._others)
+
+    async def _look_around(self, trip: Trip, *, now: float) -> bool:
+        """Looks who else writes here, now and then while a trip is open; True when it has looked.
+
+        Never before a switch that could be done at once.
+        """
+        if 0 <= now - self._looked_at < LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        self._others = await read_others(self._cluster, self._target.namespace)
+        self._count_scale_downs(trip)
+        return True
+
+    def _count_scale_downs(self, trip: Trip) -> None:
+        counts = {name: count for (id_, name), count in self._scaled_down.items() if id_ == trip.id}
+        self._others = replace(self._others, scaled_down=counts)
 
     async def leave(self, trip: Trip, sentence: str) -> None:
         """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""
         await self._close(trip, Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence), now=self._clock())
 
     async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        has_switched = todo.stage is Stage.FINISHED
-        ended = FinishedTrip(trip=trip, finished_at=now, recovered=todo.recovered, switched=has_switched)
+        ended = FinishedTrip(
+            trip=trip,
+            finished_at=now,
+            recovered=todo.recovered,
+            switched=todo.stage is not Stage.GIVEN_UP,
+            superseded=todo.stage is Stage.SUPERSEDED,
+        )
         self._known.journal = close_trip(self._known.journal, ended)
-        if not has_switched:
+        if not ended.switched:
             self._fleet.spared(self._target.target)
         await self._known.keep()
         self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)

@@ -79,6 +79,7 @@ async def test_programs_get_json(desk: Desk) -> None:
         "release": RELEASE,
         "since": "2027-01-15T07:50:00.000Z",
         "ending": "rolled_back",
+        "by": None,
     }
 
 

@@ -11,7 +11,18 @@ from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.decide import Hold, Situation, decide
 from watchdog.core.journal import Journal
 from watchdog.core.model import TargetStatus
-from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ScaleDown, Stage, Step, SwitchSelector, is_verified, plan
+from watchdog.core.plan import (
+    CloseTrip,
+    Plan,
+    RestoreGood,
+    ResumeFlux,
+    ScaleDown,
+    Stage,
+    Step,
+    SwitchSelector,
+    is_verified,
+    plan,
+)
 from watchdog.core.rules.language import Target
 
 OPEN = {TRIP: "{}"}
@@ -26,6 +37,7 @@ def names(found: Plan) -> list[str]:
     return [
         step.service.name if isinstance(step, SwitchSelector | CloseTrip) else step.deployment.name
         for step in found.steps
+        if not isinstance(step, ResumeFlux)
     ]
 
 
@@ -207,6 +219,8 @@ class Cluster:
             case CloseTrip(service=closed):
                 index = [each.name for each in self.within.services].index(closed.name)
                 self.opened[index] = False
+            case ResumeFlux():
+                pytest.fail("nobody has switched Flux off")
 
 
 def tick(cluster: Cluster, *, now: float, stop_after: int, tripped: bool, verified_since: float | None) -> bool:

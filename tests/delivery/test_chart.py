@@ -21,6 +21,7 @@ from watchdog.cluster.access import (
     journal_permissions,
     lease_permissions,
     permissions_needed,
+    permissions_to_look,
 )
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.sharding import lease_names, shard_of
@@ -80,7 +81,7 @@ def needed(target: Target) -> set[Permission]:
     """What the code asks for; without writes in a dry run."""
     everything = permissions_needed(target)
     if target.mode is Mode.ENFORCE:
-        return set(everything)
+        return {*everything, *permissions_to_look(target)}
     return {each for each in everything if each.verb == "list" or each.resource == "namespaces"}
 
 
@@ -92,6 +93,12 @@ def test_the_role_of_the_shipped_rule_file_grants_what_the_code_asks_for_and_not
     target = target_of(BANKING_APP.read_text())
     granted = render(tmp_path, {}).permissions(f"{RELEASE}-{target.target}")
     assert granted == needed(target)
+
+
+def test_F59_the_role_goes_without_keda_where_nobody_may_grant_it(tmp_path: Path) -> None:
+    target = target_of(FEW_RULES)
+    granted = render(tmp_path, {"keda": False}, rules={"shop.yaml": FEW_RULES}).permissions(f"{RELEASE}-shop")
+    assert granted == {*permissions_needed(target), *permissions_to_look(target, keda=False)}
 
 
 def test_the_role_follows_colors_and_spelling_of_the_placeholder(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from watchdog.cluster.access import (
     journal_permissions,
     lease_permissions,
     permissions_needed,
+    permissions_to_look,
 )
 from watchdog.core.rules.language import Target
 from watchdog.core.sharding import lease_names
@@ -121,7 +122,7 @@ def test_the_token_may_what_the_code_asks_for_and_nothing_else(ground: Ground, c
     leases = lease_permissions(home, lease_names(RELEASE, 1))
     own = Permission(verb="get", group="apps", resource="deployments", namespace=home, name=RELEASE)
     for namespace, needed in (
-        (ground.space, set(permissions_needed(target))),
+        (ground.space, {*permissions_needed(target), *permissions_to_look(target)}),
         (home, {own, census_permission(home), *leases, *journal_permissions(home, ["bank"])}),
         ("default", set()),
     ):

@@ -33,6 +33,7 @@ from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch
 
 APPS, COLORS = ("backend", "frontend"), ("blue", "green")
+SILENT = Measurement.nodata("no traffic")
 BAD, WELL = Measurement(value=0.3, samples=100.0), Measurement(value=0.0, samples=100.0)
 
 
@@ -155,6 +156,23 @@ class Arena:
     def scale(self, name: str, replicas: int) -> None:
         """A person scales a Deployment."""
         self.patch("deployments", name, {"spec": {"replicas": replicas}})
+
+    def deploy(self, color: str, image: str) -> None:
+        """A person gives a color another image, and 2 pods."""
+        for app in APPS:
+            template = {"spec": {"containers": [{"name": "bank", "image": image}]}}
+            self.patch("deployments", f"{app}-{color}", {"spec": {"replicas": 2, "template": template}})
+
+    def ready(self, color: str) -> list[int]:
+        """The ready pods of both Deployments of a color, of their newest template alone."""
+        found = [self.get("deployments", f"{app}-{color}") for app in APPS]
+        return [
+            each["status"].get("readyReplicas", 0)
+            if each["status"].get("observedGeneration") == each["metadata"]["generation"]
+            and each["status"].get("updatedReplicas", 0) == each["status"].get("replicas", 0)
+            else 0
+            for each in found
+        ]
 
     async def journal(self) -> Journal:
         """The target's journal."""

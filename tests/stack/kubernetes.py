@@ -256,6 +256,7 @@ def _controller_manager(binaries: Path, folder: Path, certificates: Certificates
         "--leader-elect=false",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
+        "--horizontal-pod-autoscaler-sync-period=1s",
         "--controllers=*,-node-lifecycle-controller",
     ]
     return Child(name="kube-controller-manager", command=command, folder=folder)

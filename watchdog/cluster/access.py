@@ -51,6 +51,15 @@ def permissions_needed(target: Target) -> tuple[Permission, ...]:
     return (*reads, *patches)
 
 
+def permissions_to_look(target: Target, *, keda: bool = True) -> tuple[Permission, ...]:
+    """What a target in mode ``enforce`` needs to see who else scales its Deployments. A rollback goes without."""
+    kinds = [("autoscaling", "horizontalpodautoscalers"), ("policy", "poddisruptionbudgets")]
+    kinds += [("keda.sh", "scaledobjects")] if keda else []
+    return tuple(
+        Permission(verb="list", group=group, resource=resource, namespace=target.namespace) for group, resource in kinds
+    )
+
+
 def journal_permissions(namespace: str, targets: Iterable[str]) -> tuple[Permission, ...]:
     """What the journals of these targets need."""
     anywhere = Permission(verb="create", group="", resource="configmaps", namespace=namespace)

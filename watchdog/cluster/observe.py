@@ -127,6 +127,9 @@ def _deployment(snapshot: NamespaceSnapshot, service: Service, color: str) -> De
         ready=sum(_is_ready(pod) for pod in _pods_of(snapshot, found)),
         annotations=ours(annotations),
         flux_off=is_flux_off(annotations),
+        labels=_labels(found["spec"]["template"]),
+        grace=found["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30),
+        scaled_by=_written(found, "f:replicas")[1],
     )
 
 
@@ -142,7 +145,7 @@ def _service(
     selector = found["spec"].get("selector") or {}
     if found["spec"].get("type") == "ExternalName" or not selector:
         raise MissingError(f"Service {service.name} selects no pods by labels (ExternalName, or no selector)")
-    written_at, manager = _selector_written(found)
+    written_at, manager = _written(found, "f:selector")
     return ServiceStatus(
         name=service.name,
         uid=found["metadata"]["uid"],
@@ -189,12 +192,12 @@ def _endpoints(target: Target, service: Service, snapshot: NamespaceSnapshot) ->
     return counts
 
 
-def _selector_written(service: Json) -> tuple[float | None, str]:
-    """When ``spec.selector`` was last written, and by whom, as the API server noted it for the fields' managers."""
+def _written(found: Json, field: str) -> tuple[float | None, str]:
+    """When a field of the spec was last written, and by whom, as the API server noted it for the fields' managers."""
     writes = [
         (datetime.fromisoformat(entry["time"]).timestamp(), str(entry.get("manager", "")))
-        for entry in service["metadata"].get("managedFields") or ()
-        if entry.get("time") and "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in found["metadata"].get("managedFields") or ()
+        if entry.get("time") and field in entry.get("fieldsV1", {}).get("f:spec", {})
     ]
     return max(writes, default=(None, ""))
 
@@ -261,7 +264,7 @@ def _match_labels(deployment: Json) -> Mapping[str, str]:
 
 
 def _labels(found: Json) -> Mapping[str, str]:
-    return found["metadata"].get("labels") or {}
+    return found.get("metadata", {}).get("labels") or {}
 
 
 def _annotations(found: Json) -> Mapping[str, str]:

@@ -90,13 +90,16 @@ def _ending(finished: FinishedTrip | None) -> str:
         return "open"
     if not finished.switched:
         return "given up"
+    if finished.superseded:
+        return "superseded"
     return "recovered" if finished.recovered else "not recovered"
 
 
 def _stay(target: str, stay: Stay) -> Entry:
     revisions = ", ".join(part.rpartition("@")[2] for part in stay.release.partition(":")[2].split(","))
     how = stay.ending.value.replace("_", " ")
-    return Entry(at=stay.since, target=target, what=f"{stay.color} active", how=how, details=f"revisions {revisions}")
+    details = f"revisions {revisions}" + (f", switched to by {stay.by}" if stay.by else "")
+    return Entry(at=stay.since, target=target, what=f"{stay.color} active", how=how, details=details)
 
 
 def as_json(journal: Journal) -> dict[str, Any]:
@@ -104,7 +107,13 @@ def as_json(journal: Journal) -> dict[str, Any]:
     trips = [_trip_as_json(journal.trip, None)] if journal.trip else []
     trips += [_trip_as_json(each.trip, each) for each in reversed(journal.finished)]
     stays = [
-        {"color": each.color, "release": each.release, "since": show_instant(each.since), "ending": each.ending.value}
+        {
+            "color": each.color,
+            "release": each.release,
+            "since": show_instant(each.since),
+            "ending": each.ending.value,
+            "by": each.by or None,
+        }
         for each in reversed(journal.stays)
     ]
     return {"target": journal.target, "trips": trips, "stays": stays}

@@ -27,6 +27,7 @@ class AlertKind(StrEnum):
     PAUSED = "paused"
     LEASE = "lease"
     DIGEST = "digest"
+    FORWARD = "forward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
-from watchdog.core.contest import MOST_REAPPLIED, cure, was_undone
+from watchdog.core.contest import MOST_REAPPLIED, cure, is_superseded, was_undone
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
@@ -121,6 +121,7 @@ def _new_trip(situation: Situation) -> Trip:
         rules=situation.tripped,
         overrides=tuple(sorted(situation.overrides)),
         undoes=situation.undoes,
+        release=situation.status.release(situation.bad),
         selectors={service.name: dict(service.selector) for service in situation.status.services},
         replicas={
             deployment.name: deployment.replicas
@@ -276,6 +277,8 @@ def good_is_hopeless(situation: Situation) -> Hold | None:
 
     What only has to get ready is waited for by the plan; half a rollback that waits is told to people at once.
     """
+    if situation.journal.trip and is_superseded(situation.status, situation.journal.trip):
+        return None
     begun = any(service.color == situation.good for service in situation.status.services)
     return _hold_for(situation, Hopeless, Unready) if begun else _hold_for(situation, Hopeless)
 
@@ -293,8 +296,10 @@ def _hold_for(situation: Situation, *kinds: type[Hopeless | Unready]) -> Hold | 
 def contested(situation: Situation) -> Hold | None:
     """A Service that this trip has switched again and again selects something else: somebody else decided."""
     trip = situation.journal.trip
+    if trip is None or is_superseded(situation.status, trip):
+        return None
     for service in situation.status.services:
-        if trip and trip.reapplied >= MOST_REAPPLIED and was_undone(service, trip):
+        if trip.reapplied >= MOST_REAPPLIED and was_undone(service, trip):
             sentence = (
                 f"{service.name} was switched to {trip.good} and selects {_color_or_selector(service)} again: "
                 f"{cure(service)} To end this rollback: kubectl -n {situation.target.namespace} annotate service "

@@ -34,12 +34,13 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """One stay of a release in the active role; ``since`` is Unix seconds."""
+    """One stay of a release in the active role; ``since`` is Unix seconds, ``by`` who gave it the traffic."""
 
     color: str
     release: str
     since: Instant
     ending: Ending = Ending.LASTS
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,8 @@ def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: fl
     stays = journal.stays
     if last is not None and last.ending is Ending.LASTS:
         stays = (*stays[:-1], replace(last, ending=Ending.LEFT_FIRING if firing else Ending.LEFT_WELL))
-    stay = Stay(color=active, release=release, since=switched_at(status, now=now, last=last))
+    by = "" if last is not None and last.color == active else _switched_by(status)
+    stay = Stay(color=active, release=release, since=switched_at(status, now=now, last=last), by=by)
     return replace(journal, stays=(*stays, stay)[-MOST_STAYS:])
 
 
@@ -101,6 +103,24 @@ def switched_at(status: TargetStatus, *, now: float, last: Stay | None) -> float
     if last is not None and last.color == status.active:
         return now
     return max(dated, default=now)
+
+
+def _switched_by(status: TargetStatus) -> str:
+    dated = [(each.switched_at, each.selector_manager) for each in status.services if each.switched_at is not None]
+    return max(dated, default=(0.0, ""))[1]
+
+
+def last_left(before: Journal, after: Journal) -> FinishedTrip | None:
+    """The last rollback, when the color that it left has just become active again, for the first time since.
+
+    It has ended, so whoever did it wants it: what a rule has to say of it begins anew.
+    """
+    last, stay = after.last_trip, after.stays[-1] if after.stays else None
+    if last is None or stay is None or after.trip is not None or last.superseded or last.trip.undoes:
+        return None
+    earlier = [each for each in before.stays if each.color == stay.color and each.since > last.finished_at]
+    is_new = before.stays != after.stays and (not before.stays or before.stays[-1].color != stay.color)
+    return last if is_new and stay.color == last.trip.bad and not earlier else None
 
 
 def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:

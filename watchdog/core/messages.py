@@ -5,23 +5,32 @@ Law: every message says what, where, why and what to type next.
 
 from dataclasses import replace
 
+from watchdog.core import advice
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
+from watchdog.core.contest import cure, is_gitops
 from watchdog.core.decide import Hold
 from watchdog.core.flux import resume_command
 from watchdog.core.instant import show_instant
-from watchdog.core.model import RuleState, Selector, TargetStatus, Trip, TrippedRule
+from watchdog.core.journal import Stay
+from watchdog.core.model import FinishedTrip, RuleState, Selector, TargetStatus, Trip, TrippedRule
+from watchdog.core.others import Others
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
 from watchdog.core.rules.language import Rule, Target
 
 
-def switched(target: Target, trip: Trip, status: TargetStatus, *, now: float) -> Alert:
-    """All Services have the good color's selector."""
+def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *, now: float) -> Alert:
+    """All Services have the good color's selector; with what people should know about the surroundings."""
     names = ", ".join(service.name for service in status.services)
     text = f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}"
     told = _of_trip(target, trip, kind=AlertKind.SWITCHED, event="switched", text=text, now=now)
-    return replace(told, commands=(*told.commands, _pause(target), *resume_command(target, status)))
+    cures = (*advice.commands(target, trip, status, others), *resume_command(target, status))
+    return replace(
+        told,
+        notes=(*told.notes, *advice.notes(target, trip, status, others)),
+        commands=(*told.commands, _pause(target), *cures),
+    )
 
 
 def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
@@ -29,6 +38,41 @@ def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, no
     text = f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look.")
     told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
     return replace(told, commands=(*told.commands, *(() if trip.undoes else resume_command(target, status))))
+
+
+def superseded(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
+    """The rollback has ended because somebody gave the traffic to a newer release."""
+    by = ", ".join(sorted({each.selector_manager for each in status.services if each.color == trip.bad}))
+    text = f"{target.target}: {todo.sentence} ({by}). That release is watched from now on."
+    told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="superseded", text=text, now=now)
+    return replace(told, commands=(*told.commands, *resume_command(target, status)))
+
+
+def forward(target: Target, last: FinishedTrip, stay: Stay, status: TargetStatus, *, now: float) -> Alert:
+    """Somebody gave the traffic back to the color that a finished rollback had left: that is taken for intent."""
+    trip, service = last.trip, status.services[0]
+    ready = sum(each.would_select[stay.color].ready for each in status.services)
+    pods = "the release that was rolled back" if stay.release == trip.release else "a newer release"
+    text = (
+        f"{target.target}: {stay.by or 'somebody'} switched to {stay.color} again at {show_instant(stay.since)}, which "
+        f"{trip.id} had left; it is {pods}. Nothing is switched back for it: only fresh evidence counts, and after "
+        f"the cooldown, {show_instant(last.finished_at + target.rollback.cooldown)}."
+    )
+    if not ready:
+        text += f" Its Services have no ready pods of {stay.color}."
+    if is_gitops(stay.by):
+        text += f" If nobody meant it: {cure(service)}"
+    return Alert(
+        kind=AlertKind.FORWARD,
+        key=f"{trip.id}/forward/{show_instant(stay.since)}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=text,
+        from_color=trip.good,
+        to_color=stay.color,
+        commands=(_look(target), *_by_hand(target, status, stay.color)),
+    )
 
 
 def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:

@@ -97,7 +97,8 @@ class RuleState:
 class DeploymentStatus:
     """One color of one Service, as the API server shows it.
 
-    ``replicas`` is the wanted number, ``ready`` counts the pods that are ready. ``flux_off``: Flux leaves it alone.
+    ``replicas`` is the wanted number, which ``scaled_by`` wrote last; ``ready`` counts the pods that are ready.
+    ``labels`` are its pods' and ``grace`` is how many seconds one may take to end. ``flux_off``: Flux leaves it alone.
     """
 
     name: str
@@ -108,6 +109,9 @@ class DeploymentStatus:
     ready: int
     annotations: Annotations = field(default_factory=dict)
     flux_off: bool = False
+    labels: Selector = field(default_factory=dict)
+    grace: float = 30.0
+    scaled_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,7 @@ class Trip:
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
     undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
     for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
+    ``release`` is what ran in the bad color when it was decided, "" when nobody knows.
     """
 
     id: str
@@ -181,16 +186,22 @@ class Trip:
     reapplied: int = 0
     overrides: tuple[str, ...] = ()
     undoes: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedTrip:
-    """A trip that has ended. One that has not ``switched`` anything was given up before its first switch."""
+    """A trip that has ended.
+
+    One that has not ``switched`` anything was given up before its first switch; one that was ``superseded`` ended
+    because somebody gave the traffic to a newer release.
+    """
 
     trip: Trip
     finished_at: Instant
     recovered: bool
     switched: bool = True
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
+from watchdog.core.contest import is_superseded
 from watchdog.core.durations import show_duration
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
+from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
 from watchdog.core.readiness import Ready, TooSmall, readiness
 from watchdog.core.rules.language import Rule, Target
 
@@ -31,6 +33,7 @@ class Stage(StrEnum):
     RECOVERING = "recovering"
     FINISHED = "finished"
     GIVEN_UP = "given_up"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +108,29 @@ def _ready_colors(service: ServiceStatus) -> tuple[str, ...]:
 
 
 def plan(
-    target: Target, trip: Trip, status: TargetStatus, *, verified_since: float | None, well: bool, now: float
+    target: Target,
+    trip: Trip,
+    status: TargetStatus,
+    *,
+    verified_since: float | None,
+    well: bool,
+    now: float,
+    others: Others = NOBODY,
 ) -> Plan:
     """The next part of a rollback.
 
     ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
     healthy on the good color. A recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not
-    recovered: people take over.
+    recovered: people take over. What ``others`` would undo is left to them.
     """
+    if is_superseded(status, trip):
+        sentence = f"ended, because somebody gave the traffic to a newer release of {trip.bad}"
+        return Plan(stage=Stage.SUPERSEDED, steps=_closes(trip, status, recovered=False), sentence=sentence)
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
-        return _restoring(target, trip, status, to_switch, now=now) or _switching(target, trip, to_switch)
+        return _restoring(target, trip, status, to_switch, others=others, now=now) or _switching(
+            target, trip, to_switch
+        )
     if verified_since is None:
         return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
     drained_at = verified_since + target.rollback.scale_down_delay
@@ -125,16 +140,17 @@ def plan(
     scale_downs = tuple(
         ScaleDown(deployment=deployment, trip=trip, pause_flux=is_to_be_paused(target, trip, deployment))
         for deployment in deployments_of(status, trip.bad)
-        if deployment.replicas > 0 and not status.borrowers.get(deployment.name) and not trip.undoes
+        if deployment.replicas > 0 and not trip.undoes and not why_kept(trip, status, deployment, others)
     )
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
-    if not well and now < drained_at + RECOVERY_SECONDS + _longest_for(target, trip):
-        return Plan(
-            stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}"
-        )
-    return _closing(trip, status, recovered=well)
+    hopes_until = drained_at + RECOVERY_SECONDS + _longest_for(target, trip)
+    return _closing(trip, status, others, recovered=well) if well or now >= hopes_until else _recovering(trip)
+
+
+def _recovering(trip: Trip) -> Plan:
+    return Plan(stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}")
 
 
 def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
@@ -152,7 +168,13 @@ def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) 
 
 
 def _restoring(
-    target: Target, trip: Trip, status: TargetStatus, services: tuple[ServiceStatus, ...], *, now: float
+    target: Target,
+    trip: Trip,
+    status: TargetStatus,
+    services: tuple[ServiceStatus, ...],
+    *,
+    others: Others,
+    now: float,
 ) -> Plan | None:
     """What is missing until the good color can take every Service; None when nothing is.
 
@@ -162,24 +184,28 @@ def _restoring(
     if all(isinstance(each, Ready) for each in found):
         return None
     small = {each.deployment.uid: each for each in found if isinstance(each, TooSmall)}
-    steps = tuple(
-        RestoreGood(
-            deployment=each.deployment,
-            replicas=each.replicas,
-            trip=trip,
-            pause_flux=is_to_be_paused(target, trip, each.deployment),
-        )
-        for each in small.values()
-    )
+    steps = tuple(step for each in small.values() if (step := _restore(target, trip, each, others)))
     if steps:
         names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
         return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
+    limits = [size_to_restore(others, each.deployment, each.replicas)[1] for each in small.values()]
+    because = "; ".join(["", *filter(None, limits)])
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and len(services) == len(status.services):
-        sentence = f"given up: {trip.good} did not get ready within {show_duration(target.rollback.ready_timeout)}"
+        timeout = show_duration(target.rollback.ready_timeout)
         resumes = tuple(ResumeFlux(owned=owned, trip=trip) for owned in to_resume(trip, status, given_up=True))
+        sentence = f"given up: {trip.good} did not get ready within {timeout}{because}"
         return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence)
-    return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready")
+    return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready{because}")
+
+
+def _restore(target: Target, trip: Trip, small: TooSmall, others: Others) -> RestoreGood | None:
+    """The scale-up of a Deployment; None when it has all that its autoscaler allows."""
+    deployment, (replicas, _) = small.deployment, size_to_restore(others, small.deployment, small.replicas)
+    if replicas <= deployment.replicas:
+        return None
+    pause_flux = is_to_be_paused(target, trip, deployment)
+    return RestoreGood(deployment=deployment, replicas=replicas, trip=trip, pause_flux=pause_flux)
 
 
 def deployments_of(status: TargetStatus, color: str) -> tuple[DeploymentStatus, ...]:
@@ -202,18 +228,22 @@ def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:
     return tuple(rule for rule in target.rules if rule.alert in names)
 
 
-def _closing(trip: Trip, status: TargetStatus, *, recovered: bool) -> Plan:
-    closed = [service for service in status.services if TRIP in service.annotations]
-    resumed = [owned for owned in to_resume(trip, status) if owned not in closed]
-    steps: tuple[Step, ...] = (
-        *(ResumeFlux(owned=owned, trip=trip) for owned in resumed),
-        *(CloseTrip(service=service, trip=trip, recovered=recovered) for service in closed),
-    )
+def _closing(trip: Trip, status: TargetStatus, others: Others, *, recovered: bool) -> Plan:
     kept = sorted(
-        f"{deployment.name} keeps running, it serves {', '.join(status.borrowers[deployment.name])}"
+        f"{deployment.name} keeps running, {why}"
         for deployment in deployments_of(status, trip.bad)
-        if status.borrowers.get(deployment.name)
+        if deployment.replicas > 0 and not trip.undoes and (why := why_kept(trip, status, deployment, others))
     )
     ending = "recovered" if recovered else f"not recovered: the tripped rules are not well on {trip.good}"
     sentence = "; ".join((f"rolled back to {trip.good}, {ending}", *kept))
+    steps = _closes(trip, status, recovered=recovered)
     return Plan(stage=Stage.FINISHED, steps=steps, sentence=sentence, recovered=recovered)
+
+
+def _closes(trip: Trip, status: TargetStatus, *, recovered: bool) -> tuple[Step, ...]:
+    closed = [service for service in status.services if TRIP in service.annotations]
+    resumed = [owned for owned in to_resume(trip, status) if owned not in closed]
+    return (
+        *(ResumeFlux(owned=owned, trip=trip) for owned in resumed),
+        *(CloseTrip(service=service, trip=trip, recovered=recovered) for service in closed),
+    )

@@ -18,6 +18,7 @@ class Event(StrEnum):
     REPLICAS = "replicas"
     STAGE = "stage"
     FINISHED = "finished"
+    FORWARD = "forward"
     CLUSTER = "cluster"
 
 

@@ -35,6 +35,18 @@ _WHOLE_LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _BEYOND_BMP = 0xFFFF
 
 Block = dict[str, Any]
+_TITLES = {
+    AlertKind.SWITCHED: "Rolled back",
+    AlertKind.FINISHED: "Rollback finished",
+    AlertKind.HELD: "Rollback held",
+    AlertKind.FIRING: "Firing",
+    AlertKind.RESOLVED: "Resolved",
+    AlertKind.BLIND: "Blind",
+    AlertKind.PAUSED: "Still paused",
+    AlertKind.LEASE: "Lease lost",
+    AlertKind.DIGEST: "Many alerts",
+    AlertKind.FORWARD: "Switched forward",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +81,7 @@ def payload(alert: Alert) -> dict[str, Any]:
 
 
 def _title(alert: Alert) -> str:
-    match alert.kind:
-        case AlertKind.SWITCHED:
-            title = "Rolled back"
-        case AlertKind.FINISHED:
-            title = "Rollback finished"
-        case AlertKind.HELD:
-            title = "Rollback held"
-        case AlertKind.FIRING:
-            title = "Firing"
-        case AlertKind.RESOLVED:
-            title = "Resolved"
-        case AlertKind.BLIND:
-            title = "Blind"
-        case AlertKind.PAUSED:
-            title = "Still paused"
-        case AlertKind.LEASE:
-            title = "Lease lost"
-        case AlertKind.DIGEST:
-            title = "Many alerts"
-    return f"{title}: {alert.target}"
+    return f"{_TITLES[alert.kind]}: {alert.target}"
 
 
 def _fields(alert: Alert) -> Iterator[str]:

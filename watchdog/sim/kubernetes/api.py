@@ -17,7 +17,7 @@ from watchdog.sim.kubernetes.cluster import Cluster
 from watchdog.sim.kubernetes.decoding import unknown_fields
 from watchdog.sim.kubernetes.errors import StatusError, bad_request, not_simulated, patch_invalid
 from watchdog.sim.kubernetes.events import EVENTS_API, from_core, to_core
-from watchdog.sim.kubernetes.kinds import EVENT, NAMESPACE, POD, SERVICE, Json, Kind
+from watchdog.sim.kubernetes.kinds import EVENT, KINDS, NAMESPACE, POD, SERVICE, Json, Kind
 from watchdog.sim.kubernetes.patches import Change, read_document, read_patch
 from watchdog.sim.kubernetes.selectors import parse_field_selector, parse_label_selector
 
@@ -62,6 +62,8 @@ class _Server:
                 return web.Response(text="ok")
             if request.path == "/version":
                 return web.json_response(VERSION)
+            if request.path == "/apis":
+                return web.json_response(_groups())
             return self._answer_resource(request, body, anonymous=anonymous)
         except StatusError as error:
             return web.json_response(error.body, status=error.code)
@@ -168,6 +170,20 @@ class _Server:
         if call.kind.group:
             details["group"] = call.kind.group
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def _groups() -> Json:
+    """The API groups that there are."""
+    versions: dict[str, str] = {kind.group: kind.api_version for kind in KINDS if kind.group}
+    groups = [
+        {
+            "name": group,
+            "versions": [{"groupVersion": api_version, "version": api_version.partition("/")[2]}],
+            "preferredVersion": {"groupVersion": api_version, "version": api_version.partition("/")[2]},
+        }
+        for group, api_version in versions.items()
+    ]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def _written(call: Call, written: Json, unknown: list[str], *, status: int = 200) -> web.Response:
