@@ -90,7 +90,7 @@ def check(
 def _run(settings: "Settings") -> None:
     import structlog  # noqa: PLC0415
 
-    from watchdog.cluster.client import ConfigurationError  # noqa: PLC0415
+    from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
     from watchdog.daemon import MissingSourceError  # noqa: PLC0415
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415

@@ -101,10 +101,45 @@ async def test_F56_what_is_declared_and_missing_is_named(cluster: Cluster, bank:
     assert name in await missing()
 
 
-async def test_F55_a_service_without_a_selector_is_refused(cluster: Cluster, bank: Bank) -> None:
-    bank.plane.admin.patch(bank.service_path("frontend-service"), [{"op": "remove", "path": "/spec/selector"}])
-    with pytest.raises(MissingError, match="selects no pods"):
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        pytest.param({"selector": None}, "frontend-service selects no pods", id="without a selector"),
+        pytest.param(
+            {"type": "ExternalName", "externalName": "bank.example", "clusterIP": None, "clusterIPs": None},
+            "frontend-service selects no pods",
+            id="ExternalName",
+        ),
+        pytest.param({"clusterIP": "None", "clusterIPs": ["None"]}, "frontend-service is headless", id="headless"),
+    ],
+)
+async def test_F55_a_service_that_a_switch_would_not_move_is_refused(
+    cluster: Cluster, bank: Bank, spec: dict[str, object], said: str
+) -> None:
+    path = bank.service_path("frontend-service")
+    before = bank.plane.admin.get(path)["spec"]
+    wanted = {"selector": before["selector"], "ports": [{"port": 80}]} | spec
+    bank.plane.admin.delete(path)
+    bank.plane.admin.create(path.rpartition("/")[0], {"metadata": {"name": "frontend-service"}, "spec": wanted})
+    with pytest.raises(MissingError, match=said):
         await bank.observe(cluster)
+
+
+async def test_F91_a_namespace_that_is_being_deleted_is_told_as_such(cluster: Cluster, bank: Bank) -> None:
+    path = f"/api/v1/namespaces/{bank.namespace}"
+    # What has a finalizer keeps its namespace, as a volume or a load balancer does.
+    bank.plane.admin.patch(bank.service_path("frontend-service"), {"metadata": {"finalizers": ["test/stays"]}})
+    bank.plane.admin.delete(path)
+    try:
+        with pytest.raises(MissingError, match=f"the namespace {bank.namespace} is being deleted: nothing is rolled"):
+            await bank.observe(cluster)
+    finally:
+        bank.plane.admin.patch(bank.service_path("frontend-service"), {"metadata": {"finalizers": None}})
+
+
+async def test_F91_a_namespace_that_does_not_exist_is_told_as_such(cluster: Cluster) -> None:
+    with pytest.raises(MissingError, match="the namespace nowhere does not exist"):
+        await read_namespace(cluster, "nowhere", None)
 
 
 async def test_unready_pods_do_not_count(cluster: Cluster, bank: Bank) -> None:

@@ -49,9 +49,9 @@ class ProxyThread:
         self._loop.close()
 
     @contextmanager
-    def listening(self) -> Iterator[FaultProxy]:
-        """A proxy of its own, on a port of its own, inside the block."""
-        proxy = FaultProxy(self._plane, self._loop)
+    def listening(self, certificates: Path | None = None) -> Iterator[FaultProxy]:
+        """A proxy of its own, on a port of its own, inside the block; it serves another certificate from a folder."""
+        proxy = FaultProxy(self._plane, self._loop, certificates or self._plane.folder)
         self._await(proxy.start())
         try:
             yield proxy
@@ -63,17 +63,18 @@ class ProxyThread:
 
 
 @contextmanager
-def fault_proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
+def fault_proxy(plane: ControlPlane, certificates: Path | None = None) -> Iterator[FaultProxy]:
     """One proxy in a thread of its own, inside the block."""
-    with ProxyThread(plane) as thread, thread.listening() as proxy:
+    with ProxyThread(plane) as thread, thread.listening(certificates) as proxy:
         yield proxy
 
 
 class FaultProxy:
     """One listener. Its methods may be called from any thread."""
 
-    def __init__(self, plane: ControlPlane, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, plane: ControlPlane, loop: asyncio.AbstractEventLoop, certificates: Path) -> None:
         self._plane = plane
+        self._certificates = certificates
         self._loop = loop
         self._injections: list[Injection] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,7 +130,7 @@ class FaultProxy:
     async def start(self) -> None:
         """Listens; called in the loop."""
         serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        serving.load_cert_chain(self._plane.folder / PROXY, self._plane.folder / PROXY_KEY)
+        serving.load_cert_chain(self._certificates / PROXY, self._certificates / PROXY_KEY)
         self._asking = ssl.create_default_context(cafile=str(self._plane.ca_file))
         # The port is bound in the same moment in which it is chosen.
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=serving, limit=LIMIT)

@@ -1,29 +1,33 @@
 """One way to call the API server: path in, JSON out, or one of five errors.
 
-Law: no call outlives its deadline, none is retried here, and a reply that is not plainly the API server's is never
-believed.
+Law: no call outlives its deadline; tried again here is only what the API server turned away unread (401, when there is
+a newer token, and 429); and a reply that is not plainly the API server's is never believed.
 
     ClusterError
     ├── Unreachable     no answer, or none that can be believed; of a write nobody knows whether it happened
     ├── Refused         401 or 403: the watchdog may not
     ├── Conflict        409, or 422 for a failed JSON Patch test: the object is not what was read
     ├── Rejected        any other answer that is not a success
-    │   └── NotFound    404: there is no such object
+    │   ├── NotFound    404: there is no such object
+    │   └── Altered     written, and not as it was asked: an admission webhook or policy has changed it
     └── NotLeader       refused here: another replica may be acting by now; nothing was sent
 """
 
 import asyncio
 import copy
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
+
+from watchdog.cluster import refusal
+from watchdog.cluster.credentials import Credentials
 
 CALL_SECONDS = 3.0
+UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
 FIELD_MANAGER = "canary-watchdog"
 _JSON_PATCH = "application/json-patch+json"
 
@@ -55,22 +59,31 @@ class NotFoundError(RejectedError):
     """404."""
 
 
+class AlteredError(RejectedError):
+    """Written, and not as it was asked."""
+
+
 class NotLeaderError(ClusterError):
     """This process may not write now; nothing was sent."""
 
 
-class ConfigurationError(Exception):
-    """There is no way to the API server: neither a kubeconfig nor a service account."""
+class _Reply(NamedTuple):
+    """What came back for which token; ``retry_after`` is in seconds."""
+
+    token: str | None
+    status: int
+    retry_after: float
+    payload: bytes
 
 
 class Cluster:
     """The API server, by `kubernetes.aio`. Use as an async context manager."""
 
-    def __init__(self, configuration: client.Configuration) -> None:
-        # The bearer token would go to whatever HTTP_PROXY names.
-        configuration.client_session_kwargs = {"trust_env": False}
-        self._api = client.ApiClient(configuration)
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._api = client.ApiClient(credentials.configuration)
         self._may_write: Callable[[], bool] = lambda: True
+        self._turned_away = refusal.TurnedAway()
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None, context: str | None) -> Self:
@@ -78,18 +91,7 @@ class Cluster:
 
         Raises ConfigurationError saying what is missing. Nothing is sent yet.
         """
-        configuration = client.Configuration()
-        try:
-            if kubeconfig is None and context is None and config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ:
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                file = str(kubeconfig) if kubeconfig else None
-                await config.load_kube_config(
-                    config_file=file, context=context, client_configuration=configuration, persist_config=False
-                )
-        except (config.ConfigException, OSError, TypeError) as error:
-            raise ConfigurationError(f"no way to the API server: {error}; set WATCHDOG_KUBECONFIG") from error
-        return cls(configuration)
+        return cls(await Credentials.load(kubeconfig, context))
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,27 +129,50 @@ class Cluster:
         headers = {"Accept": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = _JSON_PATCH
+
+        async def send() -> _Reply:
+            request = await self._api.param_serialize(
+                method=method,
+                resource_path=path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            if method != "GET" and not self._may_write():
+                raise NotLeaderError(f"{where}: not sent: this replica does not hold the Lease, or stood still")
+            token = self._credentials.token
+            response = await self._api.call_api(*request, _request_timeout=CALL_SECONDS)
+            if response.response.history:
+                raise UnreachableError(f"{where}: redirected; an API server does not do that")
+            wait = refusal.seconds_to_wait(response.response.headers.get("Retry-After"))
+            return _Reply(token, response.status, wait, await response.read())
+
+        if (left := self._turned_away.seconds_left(where)) > 0:
+            raise RejectedError(
+                f"{where}: not sent, because the API server was busy: it is asked again in {left:.0f} s"
+            )
         try:
-            async with asyncio.timeout(CALL_SECONDS + 0.5):
-                request = await self._api.param_serialize(
-                    method=method,
-                    resource_path=path,
-                    query_params=list((query or {}).items()),
-                    header_params=headers,
-                    body=body,
-                    auth_settings=["BearerToken"],
-                )
-                if method != "GET" and not self._may_write():
-                    raise NotLeaderError(f"{where}: not sent: this replica does not hold the Lease, or stood still")
-                response = await self._api.call_api(*request, _request_timeout=CALL_SECONDS)
-                payload = await response.read()
+            async with asyncio.timeout(CALL_SECONDS + 0.5) as deadline:
+                reply = await self._until_read(where, send, ends_at=deadline.when() or 0.0)
         except TimeoutError as error:
             raise UnreachableError(f"{where}: no answer within {CALL_SECONDS:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(f"{where}: {str(error) or type(error).__name__}") from error
-        if response.response.history:
-            raise UnreachableError(f"{where}: redirected; an API server does not do that")
-        return _answer(where, response.status, payload)
+            raise UnreachableError(f"{where}: {refusal.no_connection(error)}") from error
+        return _answer(where, reply.status, reply.payload)
+
+    async def _until_read(self, where: str, send: Callable[[], Awaitable[_Reply]], *, ends_at: float) -> _Reply:
+        """The reply to what the API server has looked at, or its last refusal to look at it."""
+        reply = await send()
+        if reply.status == UNAUTHORIZED and await self._credentials.renewed(reply.token):
+            reply = await send()
+        while reply.status == TOO_MANY_REQUESTS:
+            if asyncio.get_running_loop().time() + reply.retry_after >= ends_at:
+                self._turned_away.note(where, reply.retry_after)
+                break
+            await asyncio.sleep(reply.retry_after)
+            reply = await send()
+        return reply
 
 
 def _answer(where: str, status: int, payload: bytes) -> Json:
@@ -159,13 +184,14 @@ def _answer(where: str, status: int, payload: bytes) -> Json:
         raise UnreachableError(f"{where}: answered {status} with something that is no Kubernetes object")
     if status in (200, 201):
         return answer
-    sentence = f"{where}: {status} {str(answer.get('message', ''))[:500]}"
+    message = str(answer.get("message", ""))[:500]
+    sentence = f"{where}: {status} {message}{refusal.cure(status, message)}"
     match status:
         case 401 | 403:
             raise RefusedError(sentence)
         case 404:
             raise NotFoundError(sentence)
-        case 409 | 422:
+        case 409 | 422 if not refusal.is_denied(message):
             raise ConflictError(sentence)
         case _:
             raise RejectedError(sentence)

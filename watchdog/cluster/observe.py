@@ -4,12 +4,12 @@ Law: `read_namespace` asks and does not think; `status_of` thinks and does not a
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from watchdog.cluster.client import Cluster, ClusterError, Json
+from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
 from watchdog.core.annotations import (
     LAST_TRIP,
     TRIP,
@@ -34,9 +34,11 @@ from watchdog.core.selectors import color_of, selector_for, selects
 REVISION = "deployment.kubernetes.io/revision"
 SERVICE_NAME = "kubernetes.io/service-name"
 
+Answer = TypeVar("Answer")
+
 
 class MissingError(ClusterError):
-    """A declared Service or Deployment that does not exist, or cannot be switched at all."""
+    """What is declared does not exist, is about to go, or cannot be switched at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,32 +66,67 @@ class NamespaceSnapshot:
 async def read_namespace(cluster: Cluster, namespace: str, myself: Myself | None) -> NamespaceSnapshot:
     """Lists a namespace, concurrently. Raises ClusterError when a list cannot be had."""
     core, apps, discovery = "/api/v1", "/apis/apps/v1", "/apis/discovery.k8s.io/v1"
-    try:
-        async with asyncio.TaskGroup() as group:
-            services = group.create_task(cluster.get(f"{core}/namespaces/{namespace}/services"))
-            deployments = group.create_task(cluster.get(f"{apps}/namespaces/{namespace}/deployments"))
-            pods = group.create_task(cluster.get(f"{core}/namespaces/{namespace}/pods"))
-            slices = group.create_task(cluster.get(f"{discovery}/namespaces/{namespace}/endpointslices"))
-            pauses = [group.create_task(_pause(cluster, f"{core}/namespaces/{namespace}", f"namespace {namespace}"))]
-            if myself is not None:
-                path = f"{apps}/namespaces/{myself.namespace}/deployments/{myself.deployment}"
-                pauses.append(group.create_task(_pause(cluster, path, "the watchdog itself")))
-    except* ClusterError as errors:
-        raise errors.exceptions[0] from None
+    spaced = f"namespaces/{namespace}"
+    async with asyncio.TaskGroup() as group:
+
+        def begin(call: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer | ClusterError]:
+            return group.create_task(_settled(call))
+
+        services = begin(cluster.get(f"{core}/{spaced}/services"))
+        deployments = begin(cluster.get(f"{apps}/{spaced}/deployments"))
+        pods = begin(cluster.get(f"{core}/{spaced}/pods"))
+        slices = begin(cluster.get(f"{discovery}/{spaced}/endpointslices"))
+        pauses = [begin(_space(cluster, namespace))]
+        if myself is not None:
+            path = f"{apps}/namespaces/{myself.namespace}/deployments/{myself.deployment}"
+            pauses.append(begin(_pause(cluster, path, "the watchdog itself")))
     return NamespaceSnapshot(
-        services=_by_name(services.result()),
-        deployments=_by_name(deployments.result()),
-        pods=tuple(_items(pods.result())),
-        slices=tuple(_items(slices.result())),
-        pauses=tuple(task.result() for task in pauses),
+        pauses=tuple(map(_result, pauses)),
+        services=_by_name(_result(services)),
+        deployments=_by_name(_result(deployments)),
+        pods=tuple(_items(_result(pods))),
+        slices=tuple(_items(_result(slices))),
     )
+
+
+async def _settled(call: Awaitable[Answer]) -> Answer | ClusterError:
+    """A call that fails does not cancel the others: a connection that is cancelled while it is made is left open."""
+    try:
+        return await call
+    except ClusterError as error:
+        return error
+
+
+def _result(settled: asyncio.Task[Answer | ClusterError]) -> Answer:
+    answer = settled.result()
+    if isinstance(answer, ClusterError):
+        raise answer
+    return answer
+
+
+async def _space(cluster: Cluster, namespace: str) -> tuple[str, Mapping[str, str] | str]:
+    """The namespace as a place that may pause the target. Raises MissingError for one that is no more."""
+    where = f"namespace {namespace}"
+    try:
+        found = await cluster.get(f"/api/v1/namespaces/{namespace}")
+    except NotFoundError:
+        raise MissingError(f"the {where} does not exist") from None
+    except ClusterError as error:
+        return where, _unknown_pause(where, error)
+    if found["metadata"].get("deletionTimestamp"):
+        raise MissingError(f"the {where} is being deleted: nothing is rolled back in it any more")
+    return where, ours(_annotations(found))
 
 
 async def _pause(cluster: Cluster, path: str, where: str) -> tuple[str, Mapping[str, str] | str]:
     try:
         return where, ours(_annotations(await cluster.get(path)))
     except ClusterError as error:
-        return where, f"whether {where} is paused cannot be read: {error}"
+        return where, _unknown_pause(where, error)
+
+
+def _unknown_pause(where: str, error: ClusterError) -> str:
+    return f"whether {where} is paused cannot be read: {error}"
 
 
 def status_of(target: Target, snapshot: NamespaceSnapshot, *, now: float) -> TargetStatus:
@@ -145,6 +182,11 @@ def _service(
     selector = found["spec"].get("selector") or {}
     if found["spec"].get("type") == "ExternalName" or not selector:
         raise MissingError(f"Service {service.name} selects no pods by labels (ExternalName, or no selector)")
+    if found["spec"].get("clusterIP") == "None":
+        raise MissingError(
+            f"Service {service.name} is headless (clusterIP: None): its clients keep the addresses of pods that they "
+            "have looked up, so that a switch would not move them. Declare a Service with a cluster IP"
+        )
     written_at, manager = _written(found, "f:selector")
     return ServiceStatus(
         name=service.name,

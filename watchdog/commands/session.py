@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchdog.cluster.client import Cluster, ClusterError, ConfigurationError, RefusedError, UnreachableError
+from watchdog.cluster.client import Cluster, ClusterError, RefusedError, UnreachableError
+from watchdog.cluster.credentials import ConfigurationError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.journal import Journal
