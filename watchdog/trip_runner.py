@@ -11,12 +11,12 @@ from watchdog.announce import Announcer
 from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
-from watchdog.cluster.client import Cluster
+from watchdog.cluster.client import AlteredError, Cluster
 from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import Plan, ScaleDown, Stage, is_verified, plan
+from watchdog.core.plan import Plan, ScaleDown, Stage, Step, is_verified, plan
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
 from watchdog.fleet import Fleet
@@ -92,7 +92,7 @@ class TripRunner:
             self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
             await self._known.keep()
         for step in todo.steps:
-            await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
+            await self._do(step, trip, now=now)
             self._announcer.step(step)
             if isinstance(step, ScaleDown):
                 self._scaled_down[trip.id, step.deployment.name] += 1
@@ -127,6 +127,15 @@ class TripRunner:
     async def leave(self, trip: Trip, sentence: str) -> None:
         """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""
         await self._close(trip, Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence), now=self._clock())
+
+    async def _do(self, step: Step, trip: Trip, *, now: float) -> None:
+        try:
+            await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
+        except AlteredError as error:
+            held = replace(self._known.journal.trip or trip, altered=str(error))
+            self._known.journal = replace(self._known.journal, trip=held)
+            await self._known.keep()
+            raise
 
     async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
         ended = FinishedTrip(

@@ -186,6 +186,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "foreign",
         "paused",
         "dry_run",
+        "altered",
         "contested",
         "good_is_hopeless",
     ]

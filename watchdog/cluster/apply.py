@@ -1,12 +1,13 @@
 """Carries out the steps of a plan.
 
-Law: every patch begins with `test`s of uid, resourceVersion and the old value, replaces whole maps, and is read back; a
-reply that was lost is decided by reading, never by doing it again.
+Law: every patch begins with `test`s of uid, resourceVersion and the old value, replaces whole maps, and goes through
+`write`, which sees it done.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
+from watchdog.cluster.client import Cluster, Json, PatchOperation
+from watchdog.cluster.write import tests, write
 from watchdog.core.annotations import LAST_TRIP, MANAGED_BY, REPLICAS, TRIP, json_pointer, write_finished, write_trip
 from watchdog.core.flux import Owned, pausing, resuming
 from watchdog.core.model import DeploymentStatus, FinishedTrip, ServiceStatus
@@ -36,11 +37,11 @@ async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector, instan
     notes = {TRIP: write_trip(step.trip, was=service.selector)} | _flux(step)
     if instance and MANAGED_BY not in service.annotations:
         notes[MANAGED_BY] = instance
-    await _write(
+    await write(
         cluster,
         _path(namespace, service),
         [
-            *_tests(service.uid, service.resource_version),
+            *tests(uid=service.uid, resource_version=service.resource_version),
             {"op": "test", "path": "/spec/selector", "value": dict(service.selector)},
             {"op": "replace", "path": "/spec/selector", "value": dict(step.to_selector)},
             # Into a missing map nothing can be added: 422.
@@ -65,28 +66,28 @@ async def _scale_down(cluster: Cluster, namespace: str, step: ScaleDown) -> None
 async def _annotate(
     cluster: Cluster, namespace: str, deployment: DeploymentStatus, annotations: Mapping[str, str]
 ) -> None:
-    await _write(
+    await write(
         cluster,
         _path(namespace, deployment),
         # A Deployment always has annotations: its controller writes the revision there.
-        [*_tests(deployment.uid, deployment.resource_version), *_adds(annotations)],
+        [*tests(uid=deployment.uid, resource_version=deployment.resource_version), *_adds(annotations)],
         done=lambda seen: _is(seen, deployment.uid) and annotations.items() <= seen["metadata"]["annotations"].items(),
     )
 
 
 async def _resume_flux(cluster: Cluster, namespace: str, owned: Owned) -> None:
     gone = resuming(owned)
-    await _write(
+    await write(
         cluster,
         _path(namespace, owned),
-        [*_tests(owned.uid, owned.resource_version), *_removes(gone)],
+        [*tests(uid=owned.uid, resource_version=owned.resource_version), *_removes(gone)],
         done=lambda seen: _is(seen, owned.uid) and not set(gone) & set(seen["metadata"].get("annotations") or {}),
     )
 
 
 async def _scale(cluster: Cluster, namespace: str, deployment: DeploymentStatus, replicas: int) -> None:
     # The scale subresource leaves out what is zero: there null is what a test finds, and an add what sets it.
-    await _write(
+    await write(
         cluster,
         f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment.name}/scale",
         [
@@ -101,30 +102,16 @@ async def _scale(cluster: Cluster, namespace: str, deployment: DeploymentStatus,
 async def _close(cluster: Cluster, namespace: str, step: CloseTrip, now: float) -> None:
     service = step.service
     finished = FinishedTrip(trip=step.trip, finished_at=now, recovered=step.recovered)
-    await _write(
+    await write(
         cluster,
         _path(namespace, service),
         [
-            *_tests(service.uid, service.resource_version),
+            *tests(uid=service.uid, resource_version=service.resource_version),
             *_removes((TRIP, *(resuming(service) if step.trip.undoes else ()))),
             {"op": "add", "path": json_pointer(LAST_TRIP), "value": write_finished(finished)},
         ],
         done=lambda seen: _is(seen, service.uid) and TRIP not in (seen["metadata"].get("annotations") or {}),
     )
-
-
-async def _write(
-    cluster: Cluster, path: str, operations: Sequence[PatchOperation], *, done: Callable[[Json], bool]
-) -> None:
-    try:
-        await cluster.patch(path, operations)
-    except UnreachableError:
-        # Nobody knows whether it was committed; what is there now decides.
-        if done(await cluster.get(path)):
-            return
-        raise
-    if not done(await cluster.get(path)):
-        raise ConflictError(f"{path} is not what was just written: another writer, or an admission webhook, changed it")
 
 
 def _flux(step: SwitchSelector | RestoreGood | ScaleDown) -> dict[str, str]:
@@ -137,13 +124,6 @@ def _adds(annotations: Mapping[str, str]) -> list[PatchOperation]:
 
 def _removes(annotations: Sequence[str]) -> list[PatchOperation]:
     return [{"op": "remove", "path": json_pointer(name)} for name in annotations]
-
-
-def _tests(uid: str, resource_version: str) -> list[PatchOperation]:
-    return [
-        {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
-    ]
 
 
 def _is(seen: Json, uid: str) -> bool:

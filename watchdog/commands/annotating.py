@@ -1,13 +1,13 @@
 """Annotates an object as a person asked: by a JSON Patch over exactly what was read, and read back.
 
-Law: nothing but the named annotations changes; who has lost a race reads anew, and a reply that was lost is decided by
-reading.
+Law: nothing but the named annotations changes; who has lost a race reads anew.
 """
 
 import shlex
 from collections.abc import Callable, Mapping
 
-from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation, UnreachableError
+from watchdog.cluster.client import Cluster, ConflictError, Json, PatchOperation
+from watchdog.cluster.write import tests, write
 from watchdog.core.annotations import json_pointer
 from watchdog.settings import Settings
 
@@ -25,32 +25,23 @@ async def annotate(
     ``check`` looks at each reading and raises for one that must not be annotated. Raises ClusterError, ConflictError
     when the object did not stand still.
     """
+
+    def is_done(seen: Json) -> bool:
+        check(seen)
+        return _is_done(seen, changes)
+
     last: ConflictError | None = None
     for _ in range(TRIES):
         found = await cluster.get(path)
-        check(found)
-        if _is_done(found, changes):
+        if is_done(found):
             return last is not None
         try:
-            await _write(cluster, path, found, changes)
+            await write(cluster, path, _operations(found, changes), done=is_done)
         except ConflictError as conflict:
             last = conflict
-            continue
-        seen = await cluster.get(path)
-        check(seen)
-        if _is_done(seen, changes):
+        else:
             return True
-        last = ConflictError(f"{path} is not what was just written: another writer, or an admission webhook")
     raise last or ConflictError(path)
-
-
-async def _write(cluster: Cluster, path: str, found: Json, changes: Changes) -> None:
-    try:
-        await cluster.patch(path, _operations(found, changes))
-    except UnreachableError:
-        # Nobody knows whether it was committed; what is there now decides.
-        if not _is_done(await cluster.get(path), changes):
-            raise
 
 
 def annotations_of(found: Json) -> dict[str, str]:
@@ -65,14 +56,14 @@ def _is_done(found: Json, changes: Changes) -> bool:
 
 def _operations(found: Json, changes: Changes) -> list[PatchOperation]:
     metadata, present = found["metadata"], annotations_of(found)
-    tests = [{"op": "test", "path": f"/metadata/{key}", "value": metadata[key]} for key in ("uid", "resourceVersion")]
+    unchanged = tests(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
     wanted = {key: value for key, value in changes.items() if value is not None}
     if "annotations" not in metadata:
         # Into a missing map nothing can be added: 422.
-        return [*tests, {"op": "add", "path": "/metadata/annotations", "value": wanted}]
+        return [*unchanged, {"op": "add", "path": "/metadata/annotations", "value": wanted}]
     adds = [{"op": "add", "path": json_pointer(key), "value": value} for key, value in wanted.items()]
     gone = [key for key, value in changes.items() if value is None and key in present]
-    return [*tests, *adds, *({"op": "remove", "path": json_pointer(key)} for key in gone)]
+    return [*unchanged, *adds, *({"op": "remove", "path": json_pointer(key)} for key in gone)]
 
 
 def kubectl(settings: Settings, namespace: str, kind: str, names: list[str], changes: Changes) -> str:

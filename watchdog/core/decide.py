@@ -40,6 +40,7 @@ class Reason(StrEnum):
     STORM = "storm"
     GOOD_NOT_READY = "good_not_ready"
     CONTESTED = "contested"
+    ALTERED = "altered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +310,19 @@ def contested(situation: Situation) -> Hold | None:
     return None
 
 
+def altered(situation: Situation) -> Hold | None:
+    """A write of this trip was changed on its way: the next one would be as well, until a person has looked."""
+    trip = situation.journal.trip
+    if not trip or not trip.altered:
+        return None
+    name = situation.target.target
+    sentence = (
+        f"{trip.altered}. Nothing more is written. When that is mended, go on with: "
+        f"watchdog pause {name} && watchdog resume {name}"
+    )
+    return Hold(reason=Reason.ALTERED, sentence=sentence)
+
+
 NEW_TRIP: tuple[Guard, ...] = (
     unreadable,
     foreign,
@@ -335,4 +349,4 @@ OVERRIDABLE = frozenset(
         Reason.STORM,
     }
 )
-OPEN_TRIP: tuple[Guard, ...] = (unreadable, foreign, paused, dry_run, contested, good_is_hopeless)
+OPEN_TRIP: tuple[Guard, ...] = (unreadable, foreign, paused, dry_run, altered, contested, good_is_hopeless)

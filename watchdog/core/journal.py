@@ -67,7 +67,7 @@ class Journal:
 
 
 def see(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> Journal:
-    """The journal after a look at the cluster: who is active, and for which releases a person vouches.
+    """The journal after a look at the cluster: who is active, for which releases a person vouches, what is paused.
 
     ``firing`` says whether a rule that rolls back was firing on the release that was active until now.
     """
@@ -75,6 +75,10 @@ def see(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> 
 
 
 def _see_paused(journal: Journal, status: TargetStatus, *, now: float) -> Journal:
+    """Since when it is paused. Whoever pauses has looked: after it, what an admission has altered is tried again."""
+    trip = journal.trip
+    if trip and trip.altered and status.paused:
+        journal = replace(journal, trip=replace(trip, altered=""))
     if bool(status.paused) == (journal.paused_since is not None):
         return journal
     return replace(journal, paused_since=now if status.paused else None)

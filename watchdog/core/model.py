@@ -173,7 +173,8 @@ class Trip:
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
     undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
     for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
-    ``release`` is what ran in the bad color when it was decided, "" when nobody knows.
+    ``release`` is what ran in the bad color when it was decided, "" when nobody knows. ``altered`` says which write an
+    admission has changed on its way.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Trip:
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     replicas: Mapping[str, int] = field(default_factory=dict)
     reapplied: int = 0
+    altered: str = ""
     overrides: tuple[str, ...] = ()
     undoes: str = ""
     release: str = ""

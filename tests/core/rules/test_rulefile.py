@@ -253,6 +253,19 @@ def test_the_keys_of_a_target(line: str, problem: str | None) -> None:
             ["3:34: a placeholder is not closed; write it as {{ color }}"],
             id="a placeholder with one brace too few",
         ),
+        *(
+            pytest.param(
+                f'{{name: a, deployment: "a-{{{{ color }}}}", {key}: b}}',
+                [
+                    (
+                        f"3:51: unknown key {key!r}; only Deployments are rolled back; "
+                        'name those of both colors with deployment: "backend-{{ color }}"'
+                    )
+                ],
+                id=f"F58 {key}",
+            )
+            for key in ("statefulset", "daemonset", "job", "kind")
+        ),
         pytest.param(
             '{name: a, deployment: "a-{{ color }}", selector: {app: a}}',
             [

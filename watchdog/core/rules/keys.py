@@ -84,6 +84,7 @@ EXAMPLES = {
 }
 
 _LATER = frozenset({"burn_rate", "compare", "kubernetes", "http", "kql", "esql", "dsl"})
+_OTHER_WORKLOADS = frozenset({"statefulset", "daemonset", "replicaset", "job", "cronjob", "rollout", "pod", "kind"})
 _LONGEST_KEY = 60
 
 
@@ -98,6 +99,9 @@ def unknown_key(path: KeyPath) -> str:
     known = keys_of(SECTIONS[section])
     if key in _LATER:
         return f"{quoted(key)} is not in this version; use prometheus with expr, or elasticsearch with query"
+    if key.lower() in _OTHER_WORKLOADS:
+        both = EXAMPLES["deployment"]
+        return f"unknown key {quoted(key)}; only Deployments are rolled back; name those of both colors with {both}"
     related = [name for name, model in SECTIONS.items() if _are_kin(name, section) and key in keys_of(model)]
     if related:
         return f"{quoted(key)} does not belong here; move it to {related[0] or 'the top of the file'}"
