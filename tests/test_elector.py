@@ -57,8 +57,10 @@ class Replica:
     ear: Ear
     stopping: asyncio.Event
     working: set[int] = field(default_factory=set)
+    begun: int = 0
 
     async def serve(self, shard: int, stop: asyncio.Event) -> None:
+        self.begun += 1
         self.working.add(shard)
         try:
             await stop.wait()
@@ -137,7 +139,9 @@ async def test_two_shards_are_shared_evenly_and_one_survivor_takes_all(ground: G
         await eventually(lambda: a.holds(0, 1), "the other is gone without a word, and the first has both")
 
 
-async def test_F34_F37_inert_at_the_deadline_while_every_call_hangs_and_back_afterwards(ground: Ground) -> None:
+async def test_F34_F37_inert_at_the_deadline_while_every_call_hangs_looking_on_and_back_afterwards(
+    ground: Ground,
+) -> None:
     await ground.vacate()
     async with ground.replica("a") as a:
         await eventually(lambda: a.holds(0), "it holds the shard")
@@ -146,9 +150,11 @@ async def test_F34_F37_inert_at_the_deadline_while_every_call_hangs_and_back_aft
         await eventually(lambda: not a.elector.may_act(0), "it may not act", within=QUICK.term + 1)
         with pytest.raises(NotLeaderError):
             await writer.patch(path_of("services", ground.namespace, "any"), [])
-        await eventually(lambda: not a.working, "the work has ended", within=2)
+        await eventually(lambda: a.ear.told == ["gained 0", "lost 0"], "it says so", within=2)
+        assert a.working == {0}, "it goes on measuring and alerting as long as nobody can see who has the Lease"
+        assert a.begun == 1
         ground.plane.apiserver.resume()
-        await eventually(lambda: a.holds(0), "it is back")
+        await eventually(lambda: a.begun == 2 and a.holds(0), "it is back, and has begun afresh")
     assert a.ear.told == ["gained 0", "lost 0", "gained 0"]
 
 

@@ -510,6 +510,37 @@ async def test_F57_a_rollback_that_cannot_go_on_is_told_with_what_is_missing(sta
     assert_rolled_back_once(stage)
 
 
+async def test_F37_an_outage_of_the_api_server_stops_no_rule(stage: Stage) -> None:
+    """What begins to fire meanwhile is told to people, and acted on as soon as the cluster is seen again."""
+    rules = [RULE, RULE | {"alert": "Slow", "action": "alert"}]
+    stage.raise_watch(rules=rules)
+    stage.script.answers["green"] = WELL
+    await stage.tick(after=15)
+    await stage.world.kubernetes.fail(Refuse())
+    stage.script.asked.clear()
+    stage.script.answers["green"] = BAD
+    await stage.tick(after=15)
+    assert stage.script.asked == [("ErrorRatio", "green"), ("Slow", "green")]
+    assert [(alert.kind, alert.text[:4]) for alert in stage.ear.alerts] == [(AlertKind.FIRING, "Slow")]
+    for _ in range(61):
+        await stage.tick()
+    assert "A rollback cannot be begun since" in stage.ear.alerts[-1].text
+    await stage.world.kubernetes.heal()
+    stage.ear.alerts.clear()
+    await stage.tick()
+    assert stage.colors() == {"blue"}, "a second after the API server is back"
+
+
+async def test_F91_what_is_gone_is_told_although_nothing_fires(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    stage.world.cluster.delete(SERVICE, "banking-app", "frontend-service")
+    for _ in range(6):
+        await stage.tick(after=15)
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.HELD]
+    assert "A rollback cannot be begun since" in stage.ear.alerts[0].text
+    assert "Service frontend-service does not exist" in stage.ear.alerts[0].text
+
+
 async def test_F34_a_call_that_hangs_ends_the_tick_after_its_deadline(stage: Stage) -> None:
     await stage.world.kubernetes.fail(Hang(methods=frozenset({"PATCH"})))
     await stage.tick()

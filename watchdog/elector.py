@@ -4,9 +4,9 @@ Law: whether a shard may be acted on is a comparison with the clock, made anew e
 of the API server has to arrive in time for a replica to fall silent.
 
 A round asks for all Leases and renews those that are held, at the same time, so that neither waits for the other; then
-it takes what is free. Losing a shard ends its work at once and nothing else: the process goes on, because its other
-shards are well, its alerts are still to be delivered, and a container that restarts during an outage of the API server
-is kept waiting by the kubelet for minutes after the outage.
+it takes what is free. Losing a shard ends its work, as soon as it can be seen who has it, and nothing else: the process
+goes on, because its other shards are well, its alerts are still to be delivered, and a container that restarts during
+an outage of the API server is kept waiting by the kubelet for minutes after the outage.
 """
 
 import asyncio
@@ -125,8 +125,9 @@ class Elector:
     async def run(self, serve: Serve, stopping: asyncio.Event) -> None:
         """Takes part until ``stopping``; then hands everything over.
 
-        ``serve(shard, stop)`` is the work of a shard: begun when the shard is gained. When it is lost, ``stop`` is set
-        and the work is cancelled. When it is handed over, it has `HAND_OVER_SECONDS` in between to end by itself.
+        ``serve(shard, stop)`` is the work of a shard: begun when the shard is gained. When it is lost, the work may
+        look on until the next look at the Leases; then ``stop`` is set and the work is cancelled. When it is handed
+        over, it has `HAND_OVER_SECONDS` in between to end by itself.
         """
         async with asyncio.TaskGroup() as group:
             while not stopping.is_set():
@@ -269,15 +270,20 @@ class Elector:
                 group.create_task(self._attend(tenure))
 
     async def _attend(self, tenure: _Tenure) -> None:
-        """Ends the work when the time of the Lease is over, whatever else may hang."""
+        """Tells when the time of the Lease is over, whatever else may hang; from then on the work may only look on.
+
+        It goes on measuring and alerting as long as nobody can see who has the Lease; the next look ends it.
+        """
         view = self._views[self._shards[tenure.shard]]
         while not tenure.work.done() and (left := view.act_until - self._clock()) > 0:
             await asyncio.wait((tenure.work,), timeout=left)
             view = self._views[self._shards[tenure.shard]]
+        if not tenure.is_leaving:
+            self._listener.lost(tenure.shard)
+        await asyncio.wait((tenure.work,))
         await tenure.end()
         if not tenure.is_leaving:
             del self._tenures[tenure.shard]
-            self._listener.lost(tenure.shard)
 
     async def _hand_over(self, tenure: _Tenure) -> None:
         """Lets the work end, ends it, and gives the Lease back after its last write."""

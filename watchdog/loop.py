@@ -19,7 +19,7 @@ from watchdog.announce import Announcer, Reporter
 from watchdog.clocks import Clock, EvenClock, boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.journal import JournalStore
-from watchdog.cluster.observe import Myself, read_namespace, status_of
+from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
 from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
@@ -131,6 +131,8 @@ class Watch:
             if slot != self._slot:
                 await self._evaluate_slot(status, slot)
             await self._try_to_keep()
+        elif slot != self._slot:
+            await self._evaluate_unseen(slot)
         seconds = time.monotonic() - started
         self._reporter.ticked(self._target, seconds=seconds, missed=missed, complete=status is not None)
 
@@ -143,6 +145,8 @@ class Watch:
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
             if self._known.journal.trip is not None or self._urgent:
                 self._fail(None, error)
+            elif isinstance(error, MissingError):
+                self._tell_of_long_failure(None, error)
             return None
 
     async def _observe(self) -> TargetStatus:
@@ -191,7 +195,14 @@ class Watch:
             # Where nothing has tripped nothing can come of it, and what was seen at the start of the tick will do.
             await self._act(None if self._tripped(status) else status)
 
-    async def _rolls_back_in(self, slot: float, color: str) -> bool:
+    async def _evaluate_unseen(self, slot: float) -> None:
+        """A cluster that cannot be seen stops no rule: people are alerted, and what trips is acted on when it can."""
+        self._slot = slot
+        if self._known.journal.stays:
+            await self._rolls_back_in(slot, self._known.journal.stays[-1].color, unseen=True)
+            self._urgent = self._urgent or bool(tripped(self._target, self._states(), slot))
+
+    async def _rolls_back_in(self, slot: float, color: str, *, unseen: bool = False) -> bool:
         """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""
         release = self._release()
         async with asyncio.TaskGroup() as group:
@@ -202,7 +213,8 @@ class Watch:
                     break  # the traffic has moved: this is evidence about a release that is gone
                 state = self._evaluate(rule, measurement, color=color, slot=slot)
                 self._reporter.measured(self._target, rule, state, seconds=seconds)
-                if rule.action == "rollback" and breaches_now(state, slot) and await self._act(None):
+                acts = rule.action == "rollback" and not unseen and breaches_now(state, slot)
+                if acts and await self._act(None):
                     break
             else:
                 return False
@@ -267,9 +279,13 @@ class Watch:
         return False
 
     def _fail(self, status: TargetStatus | None, error: ClusterError | None) -> None:
-        """Makes it urgent; what fails for long is told to people, who may see what the watchdog does not."""
-        now = self._clock()
+        """Makes it urgent: the next tick is a second away."""
         self._urgent = True
+        self._tell_of_long_failure(status, error)
+
+    def _tell_of_long_failure(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+        """What fails for long is told to people, who may see what the watchdog does not."""
+        now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
         is_ours = not isinstance(error, NotLeaderError)
         if is_ours and now - self._failing_since >= STUCK_SECONDS:
