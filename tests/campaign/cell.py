@@ -73,6 +73,7 @@ class Result:
     told: bool = False
     met: bool = False
     findings: list[str] = field(default_factory=list)
+    requests: list[Seen] = field(default_factory=list)
     writes: list[Seen] = field(default_factory=list)
     evidence: Evidence | None = None
     seconds: float = 0.0
@@ -163,7 +164,7 @@ class Run:
             _wait(self._is_done, lambda: "; ".join([*ground.shortcomings(), _tail(log)]), within=FINISH_SECONDS)
         except AssertionError as error:
             result.findings.append(f"not finished: {error}")
-        result.writes = proxy.writes()
+        result.requests, result.writes = list(proxy.requests), proxy.writes()
         result.met = injection is None or bool(injection.hits)
         self._judge(ground, log, result)
 

@@ -9,6 +9,7 @@ write meets several faults in each way. ``make campaign`` runs all of them.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,6 +127,19 @@ def test_a_rollback_without_a_fault(campaign: Campaign) -> None:
     switched = {label for label in labels if label.startswith("services/") and "selector" in label}
     scaled = {label for label in labels if label.startswith("deployments/") and "replicas" in label}
     assert (len(switched), len(scaled) >= 2) == (2, True), labels
+
+
+def test_F39_nothing_is_read_that_may_be_stale_and_no_object_is_written_but_the_one_that_was_read(
+    campaign: Campaign,
+) -> None:
+    """With a resourceVersion in the query an API server that lags may answer from its cache."""
+    reads = [seen for seen in campaign.clean.requests if seen.method == "GET"]
+    assert reads
+    assert [seen.target for seen in reads if "resourceVersion" in seen.target or "limit=" in seen.target] == []
+    for seen in campaign.clean.writes:
+        if seen.method == "PATCH" and "/scale" not in seen.target:
+            operations = json.loads(seen.body)
+            assert "/metadata/resourceVersion" in [each["path"] for each in operations if each["op"] == "test"]
 
 
 def test_the_checker_sees_what_was_done(campaign: Campaign) -> None:

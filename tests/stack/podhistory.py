@@ -6,6 +6,7 @@ answer to each write carries as ``resourceVersion``: so it is known exactly whic
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from bisect import bisect_right
@@ -21,6 +22,7 @@ from tests.stack.admin import CORE
 from tests.stack.kubernetes import ControlPlane
 
 WATCH_SECONDS = 3600
+RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,36 +73,63 @@ class PodHistory:
 
 @contextmanager
 def watching_pods(plane: ControlPlane) -> Iterator[PodHistory]:
-    """Watches the pods of all namespaces, from now on, inside the block."""
+    """Watches the pods of all namespaces, from now on, inside the block, also across the deaths of the API server."""
     history = PodHistory()
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(plane.ca_file)
         session.headers["Authorization"] = f"Bearer {plane.tokens['load']}"  # which the audit log leaves out
-        pods = f"{plane.url}{CORE}/pods"
-        version = session.get(pods, params={"limit": "1"}, timeout=10).json()["metadata"]["resourceVersion"]
-        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(WATCH_SECONDS)}
-        response = session.get(pods, params=query, stream=True, timeout=WATCH_SECONDS)
-        thread = threading.Thread(target=_follow, args=(response, history), name="pod-history", daemon=True)
+        watch = _Watch(session, f"{plane.url}{CORE}/pods", history)
+        thread = threading.Thread(target=watch.follow, name="pod-history", daemon=True)
         thread.start()
         try:
             yield history
         finally:
-            response.raw.shutdown()
+            watch.end()
             thread.join(5)
-            response.close()
 
 
-def _follow(response: requests.Response, history: PodHistory) -> None:
-    try:
-        for line in response.iter_lines(chunk_size=None):
-            event = json.loads(line)
-            found = event["object"]
-            metadata = found["metadata"]
-            pod = _pod(found, gone=event["type"] == "DELETED")
-            history.note(metadata["namespace"], int(metadata["resourceVersion"]), pod)
-    except (requests.RequestException, OSError, ValueError):
-        return  # the watch has ended with the block
+class _Watch:
+    """One watch after the other, each from the revision at which the one before it broke off: nothing is missed."""
+
+    def __init__(self, session: requests.Session, url: str, history: PodHistory) -> None:
+        self._session = session
+        self._url = url
+        self._history = history
+        self._version: str = session.get(url, params={"limit": "1"}, timeout=10).json()["metadata"]["resourceVersion"]
+        self._ended = threading.Event()
+        self._response = self._begin()
+
+    def follow(self) -> None:
+        """Returns at the end."""
+        while not self._ended.is_set():
+            try:
+                self._read()
+                self._response = self._begin()
+            except (requests.RequestException, OSError, ValueError):
+                self._ended.wait(RETRY_SECONDS)  # the API server is gone, or the block has ended
+
+    def end(self) -> None:
+        """Ends it, from another thread."""
+        self._ended.set()
+        with contextlib.suppress(OSError, ValueError):
+            self._response.raw.shutdown()
+
+    def _begin(self) -> requests.Response:
+        query = {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": str(WATCH_SECONDS)}
+        response = self._session.get(self._url, params=query, stream=True, timeout=WATCH_SECONDS)
+        response.raise_for_status()
+        return response
+
+    def _read(self) -> None:
+        with self._response as response:
+            for line in response.iter_lines(chunk_size=None):
+                event = json.loads(line)
+                found = event["object"]
+                metadata = found["metadata"]
+                pod = _pod(found, gone=event["type"] == "DELETED")
+                self._history.note(metadata["namespace"], int(metadata["resourceVersion"]), pod)
+                self._version = metadata["resourceVersion"]
 
 
 def _pod(found: dict[str, Any], *, gone: bool) -> Pod:
