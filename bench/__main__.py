@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from bench.banks import Bank, create_banks
-from bench.switching import by_watchdog_at_its_pace, idle_tick, observation, pair
+from bench.switching import idle_tick, observation, pair
 from tests.stack.build import PartUnavailableError
 from tests.stack.folders import run_folder
 from tests.stack.kubernetes import ControlPlane, start_control_plane
 from watchdog.cluster.client import Cluster
 
 MOST_ROLLBACKS = 200  # the simulated nodes have room for a thousand pods
-MOST_PACED = 20  # each takes about a second
 
 
 @dataclass(slots=True)
@@ -34,7 +33,6 @@ class Results:
     floor: list[float] = field(default_factory=list)
     watchdog: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
-    paced: list[float] = field(default_factory=list)
     observations: list[float] = field(default_factory=list)
     quiet_observations: list[float] = field(default_factory=list)
     idle_ticks: list[float] = field(default_factory=list)
@@ -47,16 +45,12 @@ class Results:
 
 async def measure(plane: ControlPlane, rollbacks: int) -> Results:
     """One pair a bank, in alternating order; a first bank is for what happens once a server."""
-    paced = min(rollbacks, MOST_PACED)
-    first, *banks = create_banks(plane, 1 + rollbacks + paced)
+    first, *banks = create_banks(plane, 1 + rollbacks)
     async with await Cluster.connect(plane.kubeconfig, None) as cluster:
         await _measure_bank(cluster, first, Results(), floor_first=True)
         results = Results()
-        for number, bank in enumerate(banks[:rollbacks]):
+        for number, bank in enumerate(banks):
             await _measure_bank(cluster, bank, results, floor_first=number % 2 == 0)
-            if number < paced:
-                switch = await by_watchdog_at_its_pace(cluster, banks[rollbacks + number])
-                results.paced.append(switch.verified)
     return results
 
 
@@ -79,9 +73,8 @@ def table(results: Results) -> str:
     """The results, as people read them."""
     rows = [
         ("a bare PATCH of each, then polling: the floor", results.floor),
-        ("the watchdog, ticked without a pause", results.watchdog),
+        ("the watchdog, at its own pace", results.watchdog),
         ("  of it until both Services are written", results.written),
-        ("the watchdog, at its own pace", results.paced),
         ("one observation (4 LISTs, a GET) after a write", results.observations),
         ("  at once again, nothing written meanwhile", results.quiet_observations),
         ("one tick in which nothing fires", results.idle_ticks),

@@ -1,6 +1,7 @@
 """How long a switch takes: by the watchdog, and by what cannot be left out of it.
 
-Law: the floor and the watchdog use one client, one API server and one bank, and neither pauses between two looks.
+Law: the floor and the watchdog use one client, one API server and one bank. The floor never pauses between two looks;
+the watchdog runs at the pace at which it runs in a cluster.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from bench.banks import APPS, BAD, GOOD, STYLE, Bank
 from tests.stack.admin import path_of
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
+from watchdog.cluster.endpoints import SERVICE_NAME
 from watchdog.cluster.journal import ConfigMapJournal
-from watchdog.cluster.observe import SERVICE_NAME, read_namespace, status_of
+from watchdog.cluster.observe import read_namespace, status_of
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
 from watchdog.core.transition import Event, Transition
@@ -95,17 +97,7 @@ def _follow(slices: dict[str, Any], color: str) -> bool:
 
 
 async def by_watchdog(cluster: Cluster, bank: Bank) -> Switch:
-    """A rollback, ticked without a pause, up to its verified switch."""
-    stopwatch = Stopwatch()
-    watch = _watch(cluster, bank, stopwatch, errors={BAD: 0.3}, clock=_a_slot_later(bank))
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not stopwatch.is_verified.is_set():
-            await watch.tick()
-    return stopwatch.switch
-
-
-async def by_watchdog_at_its_pace(cluster: Cluster, bank: Bank) -> Switch:
-    """The same, at the pace at which it runs in a cluster."""
+    """A rollback up to its verified switch."""
     stopwatch, stopping = Stopwatch(), asyncio.Event()
     watch = _watch(cluster, bank, stopwatch, errors={BAD: 0.3}, clock=_a_slot_later(bank))
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:

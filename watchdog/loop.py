@@ -40,7 +40,6 @@ from watchdog.recollection import Recollection
 from watchdog.trip_runner import TripRunner
 
 OPEN_TRIP_SECONDS = 1.0
-GLANCE_SECONDS = 0.05
 TRIES = 5
 STUCK_SECONDS = 60.0
 
@@ -106,15 +105,18 @@ class Watch:
         """Ticks each slot, each second while something is urgent, at once after a switch; stops between two ticks."""
         while not stopping.is_set():
             await self.tick()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._until_next_tick()):
+            await self._rest(stopping, self._until_next_tick())
+
+    async def _rest(self, stopping: asyncio.Event, seconds: float) -> None:
+        """Waits for the next tick, which is due at once when a switch was seen to be verified meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if not await self._trips.follow(stopping):
                     await stopping.wait()
 
     def _until_next_tick(self) -> float:
         now = self._clock()
         until_slot = slot_at(self._target, now) + self._target.interval - now
-        if self._trips.is_verifying:
-            return GLANCE_SECONDS
         return min(OPEN_TRIP_SECONDS, until_slot) if self._urgent else until_slot
 
     async def tick(self) -> None:
@@ -395,5 +397,5 @@ class Watch:
         await self._trips.begin(trip)
         while self._known.journal.trip is not None:
             await self._act(None)
-            await asyncio.sleep(OPEN_TRIP_SECONDS)
+            await self._rest(asyncio.Event(), OPEN_TRIP_SECONDS)
         return next((ended for ended in self._known.journal.finished if ended.trip.id == trip.id), None)

@@ -1,8 +1,11 @@
 """Carries a rollback from its first write to its end, a few writes at a time.
 
-Law: what is to be done follows from the plan, which follows from what is seen; it is journaled before it is begun.
+Law: what is to be done follows from the plan, which follows from what is seen; it is journaled before it is begun. A
+glance at the EndpointSlices tells that a switch is verified; whatever is written next rests on a look at everything.
 """
 
+import asyncio
+import contextlib
 import math
 from collections import Counter
 from dataclasses import replace
@@ -11,19 +14,23 @@ from watchdog.announce import Announcer
 from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
-from watchdog.cluster.client import AlteredError, Cluster
+from watchdog.cluster.client import AlteredError, Cluster, ClusterError
+from watchdog.cluster.endpoints import glance
 from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
 from watchdog.core.plan import Plan, ScaleDown, Stage, Step, is_verified, plan
+from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
 
-VERIFYING_SECONDS = 2.0
 LOOK_SECONDS = 5.0
+GLANCING_SECONDS = 5.0  # after a switch; a controller that needs longer is waited for by the looks of each second
+FIRST_PAUSE_SECONDS = 0.003
+LONGER = 1.5  # what is seen too late is at most this share of what it took
 ENDS = (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED)
 
 
@@ -50,23 +57,47 @@ class TripRunner:
         self._clock = clock
         self._verified_since: float | None = None
         self._switched_at = -math.inf
+        self._switched: TargetStatus | None = None
         self._others = NOBODY
         self._looked_at = -math.inf
         self._scaled_down: Counter[tuple[str, str]] = Counter()
 
-    @property
-    def is_verifying(self) -> bool:
-        """True for the moment after a switch in which the EndpointSlices follow."""
-        return self._verified_since is None and self._clock() - self._switched_at < VERIFYING_SECONDS
-
     def note_verified(self, status: TargetStatus) -> None:
         """Remembers since when every Service has had ready endpoints of the good color only."""
         trip = self._known.journal.trip
+        self._switched = None
         if trip is None or not is_verified(trip, status):
             self._verified_since = None
-        elif self._verified_since is None:
+        else:
+            self._is_verified(trip)
+
+    def _is_verified(self, trip: Trip) -> None:
+        if self._verified_since is None:
             self._verified_since = self._clock()
             self._announcer.changed(Event.VERIFIED, moved=("", trip.good), trip=trip)
+
+    async def follow(self, stopping: asyncio.Event) -> bool:
+        """Glances at the EndpointSlices for the moment in which they follow a switch; True when they have just done so.
+
+        The first glances are quick, since a controller takes a few milliseconds.
+        """
+        pause, trip = FIRST_PAUSE_SECONDS, self._known.journal.trip
+        while trip and self._switched and self._clock() - self._switched_at < GLANCING_SECONDS:
+            services = self._switched.services
+            try:
+                counts = await glance(self._cluster, self._target.namespace, services)
+            except ClusterError:
+                return False  # the next look says it better
+            if all(has_followed(endpoints, trip.good) for endpoints in counts):
+                self._switched = None
+                self._is_verified(trip)
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stopping.wait()
+                    return False
+            pause *= LONGER
+        return False
 
     async def begin(self, trip: Trip) -> None:
         """Journals a trip before its first write. Raises ClusterError: what cannot be journaled is not begun."""
@@ -99,6 +130,8 @@ class TripRunner:
                 self._count_scale_downs(trip)
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
+        if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
+            self._switched = status
         if todo.stage in ENDS:
             await self._close(trip, todo, now=now)
         else:

@@ -40,7 +40,10 @@ def permissions_needed(target: Target) -> tuple[Permission, ...]:
         )
     ]
     reads.append(Permission(verb="get", group="", resource="namespaces", namespace=space, name=space))
-    patches = [Permission(verb="create", group="events.k8s.io", resource="events", namespace=space)]
+    patches = [
+        Permission(verb="create", group="events.k8s.io", resource="events", namespace=space),
+        Permission(verb="get", group="discovery.k8s.io", resource="endpointslices", namespace=space),
+    ]
     for service in target.services:
         patches += [
             Permission(verb=verb, group="", resource="services", namespace=space, name=service.name)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
+from watchdog.cluster.endpoints import SERVICE_NAME, count_ready, slices_path
 from watchdog.core.annotations import (
     LAST_TRIP,
     TRIP,
@@ -32,7 +33,6 @@ from watchdog.core.rules.language import Service, Target
 from watchdog.core.selectors import color_of, selector_for, selects
 
 REVISION = "deployment.kubernetes.io/revision"
-SERVICE_NAME = "kubernetes.io/service-name"
 
 Answer = TypeVar("Answer")
 
@@ -65,7 +65,7 @@ class NamespaceSnapshot:
 
 async def read_namespace(cluster: Cluster, namespace: str, myself: Myself | None) -> NamespaceSnapshot:
     """Lists a namespace, concurrently. Raises ClusterError when a list cannot be had."""
-    core, apps, discovery = "/api/v1", "/apis/apps/v1", "/apis/discovery.k8s.io/v1"
+    core, apps = "/api/v1", "/apis/apps/v1"
     spaced = f"namespaces/{namespace}"
     async with asyncio.TaskGroup() as group:
 
@@ -75,7 +75,7 @@ async def read_namespace(cluster: Cluster, namespace: str, myself: Myself | None
         services = begin(cluster.get(f"{core}/{spaced}/services"))
         deployments = begin(cluster.get(f"{apps}/{spaced}/deployments"))
         pods = begin(cluster.get(f"{core}/{spaced}/pods"))
-        slices = begin(cluster.get(f"{discovery}/{spaced}/endpointslices"))
+        slices = begin(cluster.get(slices_path(namespace)))
         pauses = [begin(_space(cluster, namespace))]
         if myself is not None:
             path = f"{apps}/namespaces/{myself.namespace}/deployments/{myself.deployment}"
@@ -188,6 +188,8 @@ def _service(
             "have looked up, so that a switch would not move them. Declare a Service with a cluster IP"
         )
     written_at, manager = _written(found, "f:selector")
+    slices = [piece for piece in snapshot.slices if _labels(piece).get(SERVICE_NAME) == service.name]
+    pods = _colors_of_pods(target, service, snapshot)
     return ServiceStatus(
         name=service.name,
         uid=found["metadata"]["uid"],
@@ -198,7 +200,9 @@ def _service(
             color: _selected(snapshot, selector_for(service, selector, color), deployments[service.name, color].name)
             for color in target.colors
         },
-        endpoints=_endpoints(target, service, snapshot),
+        endpoints=count_ready(slices, pods, target.colors),
+        slices=tuple(piece["metadata"]["name"] for piece in slices),
+        pods=pods,
         switched_at=written_at,
         selector_manager=manager,
         annotated="annotations" in found["metadata"],
@@ -217,21 +221,12 @@ def _selected(snapshot: NamespaceSnapshot, selector: Mapping[str, str], deployme
     )
 
 
-def _endpoints(target: Target, service: Service, snapshot: NamespaceSnapshot) -> dict[str, int]:
-    owners = {
+def _colors_of_pods(target: Target, service: Service, snapshot: NamespaceSnapshot) -> dict[str, str]:
+    return {
         pod["metadata"]["name"]: color
         for color in target.colors
         for pod in _pods_of(snapshot, snapshot.deployments[service.deployment_of(color)])
     }
-    counts = dict.fromkeys((*target.colors, ""), 0)
-    for piece in snapshot.slices:
-        if piece["metadata"].get("labels", {}).get(SERVICE_NAME) != service.name:
-            continue
-        for endpoint in piece.get("endpoints") or ():
-            # Absent means unknown, which consumers have to take for ready.
-            if endpoint.get("conditions", {}).get("ready") is not False:
-                counts[owners.get((endpoint.get("targetRef") or {}).get("name", ""), "")] += 1
-    return counts
 
 
 def _written(found: Json, field: str) -> tuple[float | None, str]:

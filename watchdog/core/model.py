@@ -130,7 +130,8 @@ class Selected:
 class ServiceStatus:
     """One Service of a target. ``color`` is the one its selector names, None when it names neither or a mixture.
 
-    ``endpoints`` counts the ready endpoints of its EndpointSlices by color; the key "" counts those of no color.
+    ``endpoints`` counts the ready endpoints of its EndpointSlices by color; the key "" counts those of no color. They
+    are counted by the names of its ``slices`` and of its Deployments' ``pods``, each with its color.
     ``switched_at`` is when somebody last wrote the selector, from ``managedFields``; None when nobody knows.
     ``selector_manager`` is who wrote it then. ``annotations`` are ours alone; ``annotated`` says whether there are any
     at all, which a JSON Patch has to know. ``flux_off``: Flux leaves it alone.
@@ -143,6 +144,8 @@ class ServiceStatus:
     color: str | None
     would_select: Mapping[str, Selected]
     endpoints: Mapping[str, int]
+    slices: tuple[str, ...] = ()
+    pods: Mapping[str, str] = field(default_factory=dict)
     switched_at: Instant | None = None
     selector_manager: str = ""
     annotated: bool = True

@@ -16,7 +16,7 @@ from watchdog.core.durations import show_duration
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
-from watchdog.core.readiness import Ready, TooSmall, readiness
+from watchdog.core.readiness import Ready, TooSmall, has_followed, readiness
 from watchdog.core.rules.language import Rule, Target
 
 RECOVERY_SECONDS = 300.0
@@ -100,11 +100,7 @@ class Plan:
 
 def is_verified(trip: Trip, status: TargetStatus) -> bool:
     """True when every Service has ready endpoints of the good color and of no other."""
-    return all(service.color == trip.good and set(_ready_colors(service)) == {trip.good} for service in status.services)
-
-
-def _ready_colors(service: ServiceStatus) -> tuple[str, ...]:
-    return tuple(color for color, ready in service.endpoints.items() if ready > 0)
+    return all(service.color == trip.good and has_followed(service.endpoints, trip.good) for service in status.services)
 
 
 def plan(

@@ -1,9 +1,10 @@
-"""Whether a Service may be given to the good color: enough ready pods, found by the new selector, and no others.
+"""Whether a Service may be given to the good color, and whether it has been: enough ready pods of it, and no others.
 
 Law: the health and the size of the bad color never hold a switch back; the good color's do.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from watchdog.core.annotations import REPLICAS
@@ -71,6 +72,11 @@ def readiness(target: Target, status: TargetStatus, service: ServiceStatus, *, b
         scale = f"kubectl -n {target.namespace} scale deployment {deployment.name} --replicas={needed}"
         return Hopeless(f"{lacks}; restore_good is off: {scale}")
     return TooSmall(deployment, needed)
+
+
+def has_followed(endpoints: Mapping[str, int], good: str) -> bool:
+    """True when a switched Service has ready endpoints of the good color and of no other; ``endpoints`` by color."""
+    return {color for color, ready in endpoints.items() if ready > 0} == {good}
 
 
 def _saved(deployment: DeploymentStatus) -> int:
