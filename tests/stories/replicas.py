@@ -160,3 +160,24 @@ class Scene:
             for row in rows
             if row["objectRef"]["resource"] == "services" and "fieldManager=canary-watchdog" in row["requestURI"]
         ]
+
+    def switched(self) -> list[str]:
+        """The Services in the order in which their selectors were written."""
+        return [
+            row["objectRef"]["name"]
+            for row in self.switches()
+            if row["responseStatus"]["code"] == requests.codes.ok
+            and any(operation["path"] == "/spec/selector" for operation in row["requestObject"])
+        ]
+
+    def is_finished(self) -> bool:
+        """True when the rollback is done, and nothing of it is open in the journal."""
+        names = ("backend-green", "frontend-green")
+        sizes = [self.admin.get(path_of("deployments", self.space, name))["spec"]["replicas"] for name in names]
+        return self.active() == ["blue", "blue"] and sizes == [0, 0] and "trip" not in self.journal()
+
+    def journal(self) -> dict[str, str]:
+        """The parts of the journal."""
+        journal = self.admin.get(path_of("configmaps", self.space, f"canary-watchdog-{self.space}"))
+        data: dict[str, str] = journal["data"]
+        return data

@@ -1,4 +1,4 @@
-"""Two replicas of `watchdog run`: one acts, one stands by, and whatever happens to the first, the second takes over."""
+"""Replicas of `watchdog run`: one acts, one stands by, and whatever happens to the first, the next takes over."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import signal
 import time
 from collections.abc import Callable
 
+import pytest
 import requests
 
 from tests.stack.admin import path_of
+from tests.stack.fault_proxy import fault_proxy
+from tests.stack.faults import Delay
+from tests.stack.injection import Match
 from tests.stack.wait import wait_until
-from tests.stories.replicas import LEASE, Scene
+from tests.stories.replicas import LEASE, RULES, Scene
 
+ON_ITS_WAY = 1.0
 STEADY = 12.0  # longer than a holder may act without a renewal
+AT_ONCE = """
+    rollback: {scale_down_delay: 1s}
+"""
 
 
 def seconds_until(condition: Callable[[], bool], what: str, *, within: float) -> float:
@@ -78,3 +86,40 @@ def test_F41_a_leader_that_was_frozen_beyond_its_lease_writes_nothing(scene: Sce
     scene.give_to("")
     wait_until(lambda: scene.active() == ["blue", "blue"], "with the Lease it does its work", within=15)
     assert scene.managers() == {f"{scene.space}/canary-watchdog"}
+
+
+@pytest.mark.parametrize(
+    ("write", "signals"),
+    [
+        pytest.param("/services/frontend-service", 1, id="F85 between the two switches"),
+        pytest.param("/deployments/backend-green/scale", 1, id="F85 in the middle of the scale-down"),
+        pytest.param("/services/frontend-service", 2, id="F86 twice"),
+    ],
+)
+def test_a_rollback_that_is_told_to_end_is_left_in_order_and_finished_by_the_next(
+    scene: Scene, write: str, signals: int
+) -> None:
+    """SIGTERM comes while a write is on its way, sent and not carried out yet; another one when it is."""
+    with fault_proxy(scene.plane) as proxy:
+        kubeconfig = proxy.kubeconfig(scene.plane.admin_token, namespace=scene.space)
+        dog = scene.replica("dog-a", rules=RULES + AT_ONCE, WATCHDOG_KUBECONFIG=str(kubeconfig))
+        dog.start()
+        wait_until(dog.leads, "it leads", within=10)
+        match = Match(methods=frozenset({"PATCH"}), path=write)
+        once_more = (lambda _: dog.child.terminate()) if signals > 1 else None
+        slow = proxy.inject(Delay(ON_ITS_WAY), match, on_hit=once_more)
+        scene.pause(None)
+        wait_until(lambda: slow.hits, "the write is on its way", within=30)
+        dog.child.terminate()
+        assert dog.child.wait(10) == 0
+        leases = [seen for seen in proxy.writes() if f"/leases/{LEASE}" in seen.target]
+        others = [seen for seen in proxy.writes() if "/leases/" not in seen.target]
+        assert b"renewTime" in leases[-1].body
+        assert leases[-1].at > max(others[-1].at, slow.hits[0].at + ON_ITS_WAY), "the Lease is given back last"
+    assert not scene.lease().get("holderIdentity")
+    assert "trip" in scene.journal(), "what was begun is on record"
+    assert not scene.is_finished()
+
+    scene.replica("dog-b", rules=RULES + AT_ONCE).start()
+    wait_until(scene.is_finished, "the next process has finished it", within=40)
+    assert scene.switched() == ["backend-service", "frontend-service"], "each Service was switched once"
