@@ -17,7 +17,7 @@ from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
 from watchdog.core.decide import Hold, Reason, Rollback
-from watchdog.core.journal import Ending
+from watchdog.core.journal import Ending, Journal
 from watchdog.core.journal_text import read_journal
 from watchdog.core.model import Measurement, TrippedRule
 from watchdog.core.rules.language import Rule, Target
@@ -86,26 +86,38 @@ class Stage:
     ear: Ear = field(default_factory=Ear)
     now: float = NOW
     pace: float = 0.0
+    is_deposed: bool = False
     fleet: Fleet = field(default_factory=lambda: Fleet(2))
 
     def __post_init__(self) -> None:
         self.raise_watch()
 
-    def raise_watch(self, **fields: Any) -> None:
-        """A new process: it remembers nothing."""
+    def raise_watch(self, *, writes: int | None = None, **fields: Any) -> None:
+        """A new process: it remembers nothing. After so many ``writes`` it is no longer the leader."""
         defaults = {"target": "banking-app", "namespace": "banking-app", "mode": "enforce", "services": SERVICES}
         rollback = {"scale_down_delay": "5s", "cooldown": "10m"}
         target = Target.model_validate(defaults | {"rules": [RULE], "rollback": rollback} | fields)
         self.now = slot_at(target, self.now) + target.interval
+        cluster = self.cluster if writes is None else self.cluster.guarded(self._allowance(writes))
         self.watch = Watch(
             target,
-            cluster=self.cluster,
+            cluster=cluster,
             sources={"prometheus": self.script, "elasticsearch": self.script},
-            journal=ConfigMapJournal(self.cluster, "banking-app", "banking-app"),
+            journal=ConfigMapJournal(cluster, "banking-app", "banking-app"),
             reporter=self.ear,
             fleet=self.fleet,
             clock=self.clock,
         )
+
+    def _allowance(self, writes: int) -> Callable[[], bool]:
+        allowed = iter(range(writes))
+
+        def may_write() -> bool:
+            is_leader = next(allowed, None) is not None
+            self.is_deposed = self.is_deposed or not is_leader
+            return is_leader
+
+        return may_write
 
     def clock(self) -> float:
         """Stands still between ticks, or runs by ``pace`` seconds each time that somebody looks."""
@@ -149,6 +161,11 @@ class Stage:
             each for each in self.world.cluster.each(SERVICE, "banking-app") if each["metadata"]["name"] == service
         ]
         return dict(found["metadata"].get("annotations") or {})
+
+    def journal(self) -> Journal:
+        """As the next process would read it."""
+        (found,) = self.world.cluster.each(CONFIG_MAP, "banking-app")
+        return read_journal(found["data"], target="banking-app")
 
     def events(self, reason: str) -> list[str]:
         """The objects that have an Event of this reason."""
@@ -333,8 +350,7 @@ async def test_F01_F27_a_blind_rule_is_told_and_rolls_nothing_back(stage: Stage)
 
 async def test_the_journal_tells_the_story(stage: Stage) -> None:
     await recover(stage)
-    (found,) = stage.world.cluster.each(CONFIG_MAP, "banking-app")
-    journal = read_journal(found["data"], target="banking-app")
+    journal = stage.journal()
     assert journal.trip is None
     (ended,) = journal.finished
     assert (ended.recovered, ended.trip.replicas) == (True, {"backend-green": 3, "frontend-green": 3})
@@ -378,6 +394,51 @@ async def test_F49_a_shared_cause_holds(stage: Stage) -> None:
     await stage.tick()
     assert stage.ear.told(Event.DECISION) == ["other_color_breaches"]
     assert stage.colors() == {"green"}
+
+
+async def test_F49_a_shared_cause_holds_until_the_rule_is_well_again(stage: Stage) -> None:
+    """Nobody asks an idle color for anything: it falls silent before it is well."""
+    stage.script.answers["blue"] = BAD
+    await stage.tick()
+    stage.script.answers["blue"] = IDLE
+    await stage.tick(after=15)
+    stage.raise_watch()
+    await stage.tick(after=15)
+    assert stage.colors() == {"green"}
+    assert set(stage.ear.told(Event.DECISION)) == {"other_color_breaches"}
+    assert len({alert.key for alert in stage.ear.alerts}) == 1
+    assert "unless a person does so: watchdog rollback banking-app" in stage.ear.alerts[-1].text
+    assert isinstance(await stage.watch.judge_by_hand(BY_HAND, overrides=frozenset()), Rollback)
+
+    stage.script.answers["green"] = WELL
+    await stage.tick(after=15)
+    stage.script.answers["green"] = BAD
+    await stage.tick(after=15)
+    assert stage.colors() == {"blue"}, "it fires anew, and on green alone"
+
+
+@pytest.mark.parametrize("restarted", [pytest.param(True, id="by a new process"), pytest.param(False, id="at once")])
+async def test_F52_that_somebody_has_rolled_back_already_is_noted_and_told(stage: Stage, *, restarted: bool) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, None)
+    await stage.tick()
+    assert stage.ear.told(Event.DECISION) == ["not_known_good"]
+    stage.world.switch("blue", manager="kubectl-edit")
+    stage.script.answers = {"green": IDLE, "blue": WELL}
+    if restarted:
+        stage.raise_watch()
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert stage.ear.told(Event.ALREADY) == ["blue"]
+    told = [alert for alert in stage.ear.alerts if alert.kind is AlertKind.RESOLVED]
+    assert [(alert.from_color, alert.to_color) for alert in told] == [("green", "blue")]
+    assert "was switched from green to blue by kubectl-edit while a rule was firing: nothing is left" in told[0].text
+    assert [(stay.color, stay.ending) for stay in stage.journal().stays] == [
+        ("green", Ending.LEFT_FIRING),
+        ("blue", Ending.LASTS),
+    ]
+    assert stage.switches() == []
+    assert (stage.replicas("green"), stage.replicas("blue")) == ([3, 3], [3, 3])
 
 
 async def test_what_is_missing_on_the_idle_color_is_no_breach_of_it(stage: Stage) -> None:
@@ -460,6 +521,94 @@ async def test_F43_a_new_process_at_any_point_finishes_what_was_begun(stage: Sta
     assert_rolled_back_once(stage)
     assert len({each.trip for each in stage.ear.transitions if each.trip}) == 1
     assert len(stage.switches()) == 2
+
+
+@pytest.mark.parametrize("writes", range(15))
+async def test_F40_whoever_comes_after_a_deposed_leader_goes_on_beside_it(stage: Stage, writes: int) -> None:
+    """The old one is deposed right before any one of its writes, and does not know it: it ticks on."""
+
+    async def tick() -> None:
+        if stage.colors() == {"blue"}:
+            stage.script.answers["blue"] = WELL
+        await stage.tick()
+        await asyncio.sleep(0.02)
+
+    stage.raise_watch(writes=writes)
+    while not stage.is_deposed and not stage.finished():
+        await tick()
+    old, seen = stage.watch, stage.world.active_colors()
+    assert stage.is_deposed, "there is a write less than this"
+    await old.tick()
+    assert stage.world.active_colors() == seen, "it stops before its next write"
+    stage.raise_watch()
+    for _ in range(60):
+        await tick()
+        await old.tick()
+        if stage.finished():
+            break
+    assert_rolled_back_once(stage)
+    assert stage.switches() == ["backend-service", "frontend-service"]
+    assert len({each.trip for each in stage.ear.transitions if each.event is Event.SELECTOR}) == 1
+
+
+async def test_F44_an_old_trip_that_has_switched_nothing_is_decided_anew(stage: Stage) -> None:
+    stage.raise_watch(writes=1)
+    await stage.tick()
+    begun = stage.journal().trip
+    assert begun is not None
+    assert stage.colors() == {"green"}, "it was journaled, and then its process died"
+
+    stage.now += 61
+    stage.script.answers["green"] = WELL
+    stage.raise_watch()
+    await stage.tick(after=0)
+    assert (stage.journal().trip, stage.colors(), stage.switches()) == (None, {"green"}, [])
+    assert "and nobody carried it on; nothing was switched" in stage.ear.alerts[-1].text
+
+    stage.script.answers["green"] = BAD
+    await stage.tick(after=15)
+    anew = stage.journal().trip
+    assert anew is not None
+    assert anew.id != begun.id
+    stage.ear.transitions.clear()
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
+async def test_F44_a_trip_that_was_paused_before_its_first_switch_is_decided_anew(stage: Stage) -> None:
+    stage.raise_watch(writes=1)
+    await stage.tick()
+    stage.world.annotate("services", "frontend-service", PAUSED, "true")
+    stage.raise_watch()
+    await stage.tick()
+    stage.script.answers["green"] = WELL
+    await stage.tick(after=3600)
+    stage.world.annotate("services", "frontend-service", PAUSED, None)
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert (stage.journal().trip, stage.colors(), stage.switches()) == (None, {"green"}, [])
+
+
+async def test_F72_a_rule_that_is_changed_meanwhile_changes_nothing_about_the_rollback(stage: Stage) -> None:
+    await stage.tick()
+    frozen = stage.journal().trip
+    assert frozen is not None
+    stage.raise_watch(rules=[RULE | {"threshold": {"max": 0.9}, "labels": {"team": "payments"}}])
+    await recover(stage)
+    assert_rolled_back_once(stage)
+    assert stage.journal().finished[-1].trip == frozen
+
+
+async def test_F72_a_rule_that_is_gone_is_not_seen_to_be_well(stage: Stage) -> None:
+    await stage.tick()
+    stage.script.answers["blue"] = WELL
+    stage.raise_watch(rules=[RULE | {"alert": "Latency"}])
+    for _ in range(20):
+        await stage.tick(after=30)
+        await asyncio.sleep(0.02)
+    assert (stage.colors(), stage.replicas("green")) == ({"blue"}, [0, 0])
+    assert stage.events("NotRecovered") == ["backend-service", "frontend-service"]
+    assert "ErrorRatio is 0.3" in stage.ear.alerts[-2].text, "people are told why, as it was decided"
 
 
 FAULTS = [

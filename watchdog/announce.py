@@ -170,6 +170,12 @@ class Announcer:
         self.changed(Event.FORWARD, moved=(last.trip.good, stay.color), sentence=sentence)
         self._alert(messages.forward(self._target, last, stay, status, now=self._clock()))
 
+    def already(self, rules: tuple[TrippedRule, ...], status: TargetStatus, *, left: str, good: str) -> None:
+        """Tells that somebody else has switched away from a color on which rules were firing."""
+        alert = messages.already(self._target, rules, status, left=left, good=good, now=self._clock())
+        self.changed(Event.ALREADY, moved=(left, good), sentence=alert.text)
+        self._alert(alert)
+
     def stuck(self, trip: Trip | None, status: TargetStatus | None, *, error: str, since: float) -> None:
         """Tells people that what has to be done could not be done for a while."""
         self._alert(messages.stuck(self._target, trip, status, error=error, since=since, now=self._clock()))

@@ -22,16 +22,18 @@ from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
-from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, judge, tripped
+from watchdog.core.evaluate import breaches_now, evaluate, firing, fresh_state, judge, tripped
 from watchdog.core.journal import (
+    left_firing,
     post,
     remember,
     see,
+    share,
     trips,
 )
-from watchdog.core.model import FinishedTrip, Measurement, Outcome, Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.model import FinishedTrip, Measurement, Outcome, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.ownership import has_switched, without_others
-from watchdog.core.plan import tripped_rules
+from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
@@ -159,12 +161,17 @@ class Watch:
             self._take_over()
         if self._known.unreadable:
             return replace(status, unreadable=self._known.unreadable)
-        before = self._known.journal
-        self._known.journal = see(before, status, firing=self._is_firing(), now=now)
-        self._announcer.forward(before, self._known.journal, status)
+        self._see(status, now=now)
         self._trips.note_verified(status)
         self._announcer.paused(status, self._known.journal.paused_since)
         return status
+
+    def _see(self, status: TargetStatus, *, now: float) -> None:
+        before, rules = self._known.journal, firing(self._target, self._states())
+        self._known.journal = see(before, status, firing=bool(rules), now=now)
+        self._announcer.forward(before, self._known.journal, status)
+        if (switched := left_firing(before, self._known.journal)) is not None:
+            self._announcer.already(rules, status, left=switched[0], good=switched[1])
 
     def _take_over(self) -> None:
         """What another process has begun or not told counts as ours."""
@@ -174,11 +181,6 @@ class Watch:
 
     def _post(self, alert: Alert) -> None:
         self._known.journal = post(self._known.journal, alert)
-
-    def _is_firing(self) -> bool:
-        """True when a rule that rolls back fires on the release that was active until now."""
-        acting = {rule.alert for rule in self._target.rules if rule.action == "rollback"}
-        return any(state.phase is Phase.FIRING for alert, state in self._states().items() if alert in acting)
 
     async def _try_to_keep(self) -> None:
         """Writes the journal where nothing depends on it yet: what cannot be written now is written later."""
@@ -297,6 +299,7 @@ class Watch:
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._tripped(status), self._known.journal.trip
         breaches = await self._look_around(status, rules)
+        self._known.journal = share(self._known.journal, breaches)
         decision = decide(replace(self._situation(status, rules), other_breaches=breaches))
         self._urgent = isinstance(decision, Rollback) or trip is not None
         await self._announcer.decision(decision, status, trip, rules)
@@ -340,8 +343,7 @@ class Watch:
         return True
 
     def _is_well(self, trip: Trip, status: TargetStatus) -> bool:
-        """True when the rules that tripped are well on the color that was returned to."""
-        return status.active == trip.good and all_well(tripped_rules(self._target, trip), self._states())
+        return status.active == trip.good and is_well(self._target, trip, self._states())
 
     def _situation(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> Situation:
         now = self._clock()

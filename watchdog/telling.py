@@ -42,7 +42,7 @@ class Telling:
                 self._metrics.written("any", transition.after)
             case Event.FINISHED:
                 self._metrics.rollback_ended(transition.target, transition.after)
-            case Event.PHASE | Event.BLIND | Event.VERIFIED | Event.STAGE | Event.FORWARD:
+            case Event.PHASE | Event.BLIND | Event.VERIFIED | Event.STAGE | Event.FORWARD | Event.ALREADY:
                 pass
 
     def alert(self, alert: Alert) -> None:

@@ -56,6 +56,7 @@ class TripRunner:
         self._instance = instance
         self._clock = clock
         self._verified_since: float | None = None
+        self._planned: tuple[str, float | None] = ("", None)
         self._switched_at = -math.inf
         self._switched: TargetStatus | None = None
         self._others = NOBODY
@@ -113,10 +114,16 @@ class TripRunner:
         """
         self._clock.hold()
         now = self._clock()
-        todo = self._plan(trip, status, well=well, now=now)
-        if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
+        try:
             todo = self._plan(trip, status, well=well, now=now)
-        self._announcer.stage(trip, todo)
+            if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
+                todo = self._plan(trip, status, well=well, now=now)
+            self._announcer.stage(trip, todo)
+            await self._do(trip, status, todo, now=now)
+        finally:
+            self._planned = trip.id, self._clock()
+
+    async def _do(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
         if todo.stage in ENDS:
             await self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
@@ -138,8 +145,17 @@ class TripRunner:
             await self._announcer.progress(trip, status, todo, self._others)
 
     def _plan(self, trip: Trip, status: TargetStatus, *, well: bool, now: float) -> Plan:
-        since = self._verified_since
-        return plan(self._target, trip, status, verified_since=since, well=well, now=now, others=self._others)
+        id_, planned_at = self._planned
+        return plan(
+            self._target,
+            trip,
+            status,
+            verified_since=self._verified_since,
+            well=well,
+            now=now,
+            others=self._others,
+            planned_at=planned_at if id_ == trip.id else None,
+        )
 
     async def _look_around(self, trip: Trip, *, now: float) -> bool:
         """Looks who else writes here, now and then while a trip is open; True when it has looked.

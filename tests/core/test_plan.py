@@ -29,7 +29,8 @@ OPEN = {TRIP: "{}"}
 
 
 def planning(within: Target, seen: TargetStatus, **fields: Any) -> Plan:
-    defaults: dict[str, Any] = {"verified_since": NOW - 60, "well": True, "now": NOW}
+    now = fields.get("now", NOW)
+    defaults: dict[str, Any] = {"verified_since": NOW - 60, "well": True, "now": NOW, "planned_at": now}
     return plan(within, trip(), seen, **defaults | fields)
 
 
@@ -104,6 +105,27 @@ def test_a_deployment_that_two_services_share_is_scaled_once() -> None:
     within = target(services=shared)
     found = planning(within, status(within, ("blue", "blue"), trip=trip()))
     assert names(found) == ["app-green"]
+
+
+@pytest.mark.parametrize(
+    ("colors", "seen", "planned_at", "age", "stage"),
+    [
+        pytest.param(("green",) * 2, {}, None, 60, Stage.SWITCHING, id="another process left it a minute ago"),
+        pytest.param(("green",) * 2, {}, None, 61, Stage.GIVEN_UP, id="F44 another process left it longer ago"),
+        pytest.param(("green",) * 2, {}, NOW + 240, 300, Stage.SWITCHING, id="it is this one's, and it is at it"),
+        pytest.param(("green",) * 2, {}, NOW + 239, 300, Stage.GIVEN_UP, id="F44 it is this one's, and was held up"),
+        pytest.param(("blue", "green"), {}, None, 3600, Stage.SWITCHING, id="half a switch is never void"),
+        pytest.param(
+            ("green",) * 2, {"annotations": OPEN}, None, 3600, Stage.SWITCHING, id="nor is one that somebody undid"
+        ),
+    ],
+)
+def test_an_old_trip_that_has_switched_nothing_is_void(
+    colors: tuple[str, ...], seen: dict[str, Any], planned_at: float | None, age: float, stage: Stage
+) -> None:
+    within = target()
+    found = planning(within, status(within, colors, service_fields=seen), planned_at=planned_at, now=NOW + age)
+    assert found.stage is stage
 
 
 SMALL = {"ready": {"blue": 1, "green": 10}}

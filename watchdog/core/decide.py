@@ -237,11 +237,20 @@ def not_known_good(situation: Situation) -> Hold | None:
 
 
 def other_color_breaches(situation: Situation) -> Hold | None:
-    """The color to return to breaches as well: the cause is shared, and switching would not cure it."""
-    if not situation.other_breaches:
+    """The color to return to breaches as well: the cause is shared, and switching would not cure it.
+
+    That stays so until the rules are at rest, or a person rolls back: an idle color falls silent before it is well.
+    """
+    states = situation.journal.states
+    latched = (rule.alert for rule in situation.tripped if rule.alert in states and states[rule.alert].shared)
+    alerts = ", ".join(dict.fromkeys((*situation.other_breaches, *latched)))
+    if not alerts:
         return None
-    alerts = ", ".join(situation.other_breaches)
-    return Hold(reason=Reason.OTHER_COLOR_BREACHES, sentence=f"{situation.good} breaches {alerts} too: a shared cause")
+    sentence = (
+        f"{situation.good} has breached {alerts} too: a shared cause. It is not rolled back before the rules were well "
+        f"again, unless a person does so: watchdog rollback {situation.target.target}"
+    )
+    return Hold(reason=Reason.OTHER_COLOR_BREACHES, sentence=sentence)
 
 
 def cooldown(situation: Situation) -> Hold | None:

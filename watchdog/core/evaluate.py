@@ -119,7 +119,7 @@ def _after_ok(rule: Rule, state: RuleState) -> RuleState:
 
 
 def _at_rest(state: RuleState) -> RuleState:
-    return replace(state, phase=Phase.INACTIVE, active_at=None, breached_for=0.0, ok_since=None)
+    return replace(state, phase=Phase.INACTIVE, active_at=None, breached_for=0.0, ok_since=None, shared=False)
 
 
 def is_blind(rule: Rule, state: RuleState) -> bool:
@@ -142,6 +142,15 @@ def tripped(target: Target, states: Mapping[str, RuleState], slot: float) -> tup
         evidence(rule, state)
         for rule in target.rules
         if rule.action == "rollback" and (state := states.get(rule.alert)) and breaches_now(state, slot)
+    )
+
+
+def firing(target: Target, states: Mapping[str, RuleState]) -> tuple[TrippedRule, ...]:
+    """The rules that roll back and are firing, on whatever evidence, in the order of the rule file."""
+    return tuple(
+        evidence(rule, state)
+        for rule in target.rules
+        if rule.action == "rollback" and (state := states.get(rule.alert)) and state.phase is Phase.FIRING
     )
 
 

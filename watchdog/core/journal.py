@@ -8,7 +8,7 @@ that is active now and nothing fired when it was left, or when a person vouched 
 is not, whatever else is known of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -101,6 +101,14 @@ def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: fl
     return replace(journal, stays=(*stays, stay)[-MOST_STAYS:])
 
 
+def left_firing(journal: Journal, seen: Journal) -> tuple[str, str] | None:
+    """From and to which color somebody switched while a rule was firing, between two journals; None when nobody did."""
+    if seen.stays == journal.stays or not journal.stays:
+        return None
+    left, now = seen.stays[-2:]
+    return (left.color, now.color) if left.ending is Ending.LEFT_FIRING and left.color != now.color else None
+
+
 def switched_at(status: TargetStatus, *, now: float, last: Stay | None) -> float:
     """Since when the active release is active: the API server dates a switch, a new revision is new since now."""
     dated = [service.switched_at for service in status.services if service.switched_at is not None]
@@ -168,6 +176,12 @@ def why_not_known_good(journal: Journal, status: TargetStatus, color: str) -> st
 def remember(journal: Journal, state: RuleState) -> Journal:
     """The journal with a rule's newest state."""
     return replace(journal, states={**journal.states, state.alert: state})
+
+
+def share(journal: Journal, alerts: Iterable[str]) -> Journal:
+    """The journal once these rules were seen to breach on the other color too."""
+    shared = {alert: replace(journal.states[alert], shared=True) for alert in alerts if alert in journal.states}
+    return replace(journal, states={**journal.states, **shared}) if shared else journal
 
 
 def worth_keeping(journal: Journal) -> Journal:

@@ -81,6 +81,30 @@ def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     return _of_trip(target, trip, kind=AlertKind.HELD, event="given_up", text=text, now=now)
 
 
+def already(
+    target: Target, rules: tuple[TrippedRule, ...], status: TargetStatus, *, left: str, good: str, now: float
+) -> Alert:
+    """Somebody else has switched away from a color on which a rule was firing: nothing is left to do."""
+    managers = ", ".join(dict.fromkeys(service.selector_manager or "somebody" for service in status.services))
+    text = (
+        f"{target.target} was switched from {left} to {good} by {managers} while a rule was firing: nothing is left to "
+        f"do. {left} keeps running at its size. {_why(rules)}"
+    )
+    return Alert(
+        kind=AlertKind.RESOLVED,
+        key=f"{target.target}/already/{_episode(rules)}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=text,
+        from_color=left,
+        to_color=good,
+        rules=rules,
+        notes=_notes(target, rules, color=left),
+        commands=(_look(target),),
+    )
+
+
 def _of_trip(target: Target, trip: Trip, *, kind: AlertKind, event: str, text: str, now: float) -> Alert:
     """What is told once in a trip, with its evidence."""
     return Alert(

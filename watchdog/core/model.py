@@ -74,7 +74,8 @@ class RuleState:
     ``key`` names the rule's text and the release it watches: a state with another key is not this rule's state.
     Instants are Unix seconds, spans are seconds. ``breached_for`` is the clock that ``for`` is compared with: it
     advances with breaching slots only; ``well_since`` is the first slot of the unbroken run of healthy ones. ``recent``
-    holds the last ``evaluation_periods`` outcomes, the newest last.
+    holds the last ``evaluation_periods`` outcomes, the newest last. ``shared`` says that the other color has breached
+    too since this rule fires; it lasts until the rule is at rest.
     """
 
     alert: str
@@ -91,6 +92,7 @@ class RuleState:
     value: float | None = None
     samples: float | None = None
     reason: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

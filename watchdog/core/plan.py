@@ -7,19 +7,23 @@ verified on its EndpointSlices, then the bad color is left alone for ``scale_dow
 tripped rules must be well on the good color.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
 from watchdog.core.contest import is_superseded
 from watchdog.core.durations import show_duration
+from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
-from watchdog.core.model import DeploymentStatus, Selector, ServiceStatus, TargetStatus, Trip
+from watchdog.core.model import BY_HAND, DeploymentStatus, RuleState, Selector, ServiceStatus, TargetStatus, Trip
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
 from watchdog.core.readiness import Ready, TooSmall, has_followed, readiness
 from watchdog.core.rules.language import Rule, Target
 
 RECOVERY_SECONDS = 300.0
+VOID_SECONDS = 60.0
+"""How long a trip that has switched nothing may lie: what it was decided on is old then."""
 
 
 class Stage(StrEnum):
@@ -112,20 +116,25 @@ def plan(
     well: bool,
     now: float,
     others: Others = NOBODY,
+    planned_at: float | None = None,
 ) -> Plan:
     """The next part of a rollback.
 
     ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
-    healthy on the good color. A recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not
-    recovered: people take over. What ``others`` would undo is left to them.
+    healthy on the good color, ``planned_at`` when this process last planned this trip, None when it never has. A
+    recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. One
+    that has switched nothing, and that nobody has carried on for `VOID_SECONDS`, is void: it is decided anew. What
+    ``others`` would undo is left to them.
     """
     if is_superseded(status, trip):
         sentence = f"ended, because somebody gave the traffic to a newer release of {trip.bad}"
         return Plan(stage=Stage.SUPERSEDED, steps=_closes(trip, status, recovered=False), sentence=sentence)
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
-        return _restoring(target, trip, status, to_switch, others=others, now=now) or _switching(
-            target, trip, to_switch
+        return (
+            _void(trip, status, left_at=trip.started_at if planned_at is None else planned_at, now=now)
+            or _restoring(target, trip, status, to_switch, others=others, now=now)
+            or _switching(target, trip, to_switch)
         )
     if verified_since is None:
         return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
@@ -147,6 +156,14 @@ def plan(
 
 def _recovering(trip: Trip) -> Plan:
     return Plan(stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}")
+
+
+def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Plan | None:
+    has_switched = any(service.color == trip.good or TRIP in service.annotations for service in status.services)
+    if has_switched or now - left_at <= VOID_SECONDS:
+        return None
+    sentence = f"void: decided {show_duration(round(now - trip.started_at))} ago, and nobody carried it on"
+    return Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence)
 
 
 def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
@@ -224,13 +241,20 @@ def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:
     return tuple(rule for rule in target.rules if rule.alert in names)
 
 
+def is_well(target: Target, trip: Trip, states: Mapping[str, RuleState]) -> bool:
+    """True when the rules of a trip were seen well; one that has gone from the rule file meanwhile was not."""
+    rules = tripped_rules(target, trip)
+    is_known = {each.alert for each in trip.rules} <= {BY_HAND, *(rule.alert for rule in rules)}
+    return is_known and all_well(rules, states)
+
+
 def _closing(trip: Trip, status: TargetStatus, others: Others, *, recovered: bool) -> Plan:
     kept = sorted(
         f"{deployment.name} keeps running, {why}"
         for deployment in deployments_of(status, trip.bad)
         if deployment.replicas > 0 and not trip.undoes and (why := why_kept(trip, status, deployment, others))
     )
-    ending = "recovered" if recovered else f"not recovered: the tripped rules are not well on {trip.good}"
+    ending = "recovered" if recovered else f"not recovered: the tripped rules were not seen well on {trip.good}"
     sentence = "; ".join((f"rolled back to {trip.good}, {ending}", *kept))
     steps = _closes(trip, status, recovered=recovered)
     return Plan(stage=Stage.FINISHED, steps=steps, sentence=sentence, recovered=recovered)

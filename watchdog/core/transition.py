@@ -19,6 +19,7 @@ class Event(StrEnum):
     STAGE = "stage"
     FINISHED = "finished"
     FORWARD = "forward"
+    ALREADY = "already"
     CLUSTER = "cluster"
 
 
