@@ -162,8 +162,13 @@ def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Pl
     has_switched = any(service.color == trip.good or TRIP in service.annotations for service in status.services)
     if has_switched or now - left_at <= VOID_SECONDS:
         return None
-    sentence = f"void: decided {show_duration(round(now - trip.started_at))} ago, and nobody carried it on"
-    return Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence)
+    age = show_duration(round(now - trip.started_at))
+    return _giving_up(trip, status, sentence=f"void: decided {age} ago, and nobody carried it on")
+
+
+def _giving_up(trip: Trip, status: TargetStatus, *, sentence: str) -> Plan:
+    resumes = tuple(ResumeFlux(owned=owned, trip=trip) for owned in to_resume(trip, status, given_up=True))
+    return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence)
 
 
 def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
@@ -206,9 +211,8 @@ def _restoring(
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and len(services) == len(status.services):
         timeout = show_duration(target.rollback.ready_timeout)
-        resumes = tuple(ResumeFlux(owned=owned, trip=trip) for owned in to_resume(trip, status, given_up=True))
         sentence = f"given up: {trip.good} did not get ready within {timeout}{because}"
-        return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence)
+        return _giving_up(trip, status, sentence=sentence)
     return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready{because}")
 
 
