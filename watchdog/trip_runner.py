@@ -119,18 +119,18 @@ class TripRunner:
             if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
                 todo = self._plan(trip, status, well=well, now=now)
             self._announcer.stage(trip, todo)
-            await self._do(trip, status, todo, now=now)
+            await self._carry_out(trip, status, todo, now=now)
         finally:
             self._planned = trip.id, self._clock()
 
-    async def _do(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
+    async def _carry_out(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
         if todo.stage in ENDS:
             await self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
             self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
             await self._known.keep()
         for step in todo.steps:
-            await self._do(step, trip, now=now)
+            await self._write(step, trip, now=now)
             self._announcer.step(step)
             if isinstance(step, ScaleDown):
                 self._scaled_down[trip.id, step.deployment.name] += 1
@@ -177,7 +177,7 @@ class TripRunner:
         """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""
         await self._close(trip, Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence), now=self._clock())
 
-    async def _do(self, step: Step, trip: Trip, *, now: float) -> None:
+    async def _write(self, step: Step, trip: Trip, *, now: float) -> None:
         try:
             await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
         except AlteredError as error:

@@ -97,7 +97,7 @@ async def test_who_loses_a_race_reads_anew(desk: Desk) -> None:
         path = "/api/v1/namespaces/banking-app/services/backend-service"
         assert await annotate(cluster, path, {PAUSED: "true"}, check=meanwhile)
     assert desk.annotations(FIRST) == {PAUSED: "true", "canary-watchdog/last-trip": "{}"}
-    assert len(found) == 3
+    assert len(found) == 4, "two readings, the reply to the second patch, and what was read back"
 
 
 async def test_an_object_that_does_not_stand_still_is_told(desk: Desk) -> None:

@@ -4,7 +4,7 @@ Law: a patch tests what was read, and is read back; a reply that was lost is dec
 again, and what an admission has changed on its way is never written a second time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from watchdog.cluster.client import AlteredError, Cluster, ConflictError, Json, PatchOperation, UnreachableError
 
@@ -23,15 +23,13 @@ async def write(
         if done(await cluster.get(path)):
             return
         raise
-    seen = await cluster.get(path)
-    if done(seen):
-        return
-    if _version(seen) == _version(written):
+    if not done(written):
         raise AlteredError(
             f"{path}: what was written is not what was asked for; an admission webhook or policy changes it on its way "
             "(`kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies` lists them)"
         )
-    raise ConflictError(f"{path} is not what was just written: another writer was there since")
+    if not done(await cluster.get(path)):
+        raise ConflictError(f"{path} is not what was just written: another writer was there since")
 
 
 def tests(*, uid: str, resource_version: str) -> list[PatchOperation]:
@@ -40,8 +38,3 @@ def tests(*, uid: str, resource_version: str) -> list[PatchOperation]:
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
     ]
-
-
-def _version(found: Json) -> str:
-    metadata: Mapping[str, str] = found.get("metadata") or {}
-    return metadata.get("resourceVersion") or ""
