@@ -1,4 +1,4 @@
-"""The command line: ``watchdog run``, ``check``, ``demo``, ``pause``, ``resume``, ``trust``, ``history``.
+"""The command line: ``watchdog run``, ``check``, ``explain``, ``schema``, ``demo``, ``pause``, ``resume`` and more.
 
 Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage, 3 no cluster. What a
 command does not need it does not import.
@@ -77,14 +77,42 @@ def run(
 @app.command()
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", metavar="PATH...")],
+    *,
+    form: Annotated[
+        Literal["text", "github", "json", "sarif"], typer.Option("--format", help="How to print what is wrong.")
+    ] = "text",
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the servers of WATCHDOG_… too, and show each rule's value now.")
+    ] = False,
 ) -> None:
     """Check rule files: every mistake of every file as file:line:column."""
-    from watchdog.ruleset import check as check_paths  # noqa: PLC0415
+    if online:
+        from watchdog.commands.online import check_online  # noqa: PLC0415
 
-    lines, code = check_paths(paths)
-    for line in lines:
-        typer.echo(line, err=code == USAGE)
-    raise typer.Exit(code)
+        raise typer.Exit(check_online(paths, form=form))
+    from watchdog.commands.check import check as check_files  # noqa: PLC0415
+
+    raise typer.Exit(check_files(paths, form=form))
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str, typer.Argument(metavar="CODE", help="Such as R503; all if left out.", show_default=False)
+    ] = "",
+) -> None:
+    """Say what a code of `check` means, with an example that is wrong and one that is right."""
+    from watchdog.commands.check import explain as explain_code  # noqa: PLC0415
+
+    raise typer.Exit(explain_code(code))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of rule files, for editors."""
+    from watchdog.commands.check import schema as print_schema  # noqa: PLC0415
+
+    raise typer.Exit(print_schema())
 
 
 def _run(settings: "Settings") -> None:
@@ -101,6 +129,8 @@ def _run(settings: "Settings") -> None:
     if not isinstance(rules, RuleSet):
         _stop("\n".join(map(str, rules)), FINDINGS)
     configure_logging(settings.log_format, settings.log_level)
+    for problem in rules.warnings:
+        structlog.get_logger().warning("rule warning", sentence=str(problem))
     for name in unknown_variables(os.environ):
         structlog.get_logger().warning("unknown setting", name=name)
     try:

@@ -6,7 +6,7 @@ Law: a set is whole or it is not there; whatever goes wrong while reading is a p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from watchdog.core.rules.document import MAX_BYTES
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import Problem
 from watchdog.core.rules.rulefile import RuleFile, clashes, parse_rule_file
-from watchdog.core.visible import visible
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _CONFIG_MAP = "..data"
@@ -23,10 +22,11 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The targets of all files. ``digest`` is a hash of the files' names and contents."""
+    """The targets of all files. ``digest`` is a hash of the files' names and contents; ``warnings`` stop nothing."""
 
     targets: tuple[Target, ...]
     digest: str
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
 
 def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
@@ -35,25 +35,20 @@ def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
     files = reading.parsed()
     if problems := reading.all_problems(files):
         return problems
-    return RuleSet(tuple(file.target for file in files.values() if file.target is not None), reading.digest())
+    targets = tuple(file.target for file in files.values() if file.target is not None)
+    return RuleSet(targets, reading.digest(), _warnings(files))
 
 
-def check(paths: Sequence[Path]) -> tuple[tuple[str, ...], int]:
-    """What `watchdog check` prints, and its exit code: 0 well, 1 problems, 2 for a path that does not exist."""
-    if missing := [path for path in paths if _is_missing(path)]:
-        return tuple(f"{visible(str(path))}: no such file or folder; check the path" for path in missing), 2
+def check_rules(*paths: Path) -> tuple[dict[str, Target], tuple[Problem, ...]]:
+    """The target of each file that is well, and every problem and warning of all of them."""
     reading = _read(paths)
     files = reading.parsed()
-    if problems := reading.all_problems(files):
-        return tuple(map(str, problems)), 1
-    return tuple(f"{visible(name)}: ok, {_summary(file.target)}" for name, file in files.items() if file.target), 0
+    targets = {name: file.target for name, file in files.items() if file.target is not None}
+    return targets, tuple(sorted([*reading.all_problems(files), *_warnings(files)]))
 
 
-def _summary(target: Target) -> str:
-    count, acting = len(target.rules), sum(rule.action == "rollback" for rule in target.rules)
-    rules = "1 rule" if count == 1 else f"{count} rules"
-    verb = "rolls back" if acting == 1 else "roll back"
-    return f"target {target.target} ({target.mode}), {rules}, {acting} {verb}"
+def _warnings(files: Mapping[str, RuleFile]) -> tuple[Problem, ...]:
+    return tuple(sorted(problem for file in files.values() for problem in file.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,9 @@ def _read_state(folder: Path, state: Path) -> _Reading:
     except OSError as error:
         return _Reading(problems=[_unreadable(folder, error)])
     if not files:
-        return _Reading(problems=[Problem(str(folder), 1, 1, "no rule file in this folder; add one ending in .yaml")])
+        return _Reading(
+            problems=[Problem(str(folder), 1, 1, "R101", "no rule file in this folder; add one ending in .yaml")]
+        )
     return _read_files(files)
 
 
@@ -134,29 +131,22 @@ def _read_files(files: dict[str, Path]) -> _Reading:
 def _read_file(name: str, path: Path) -> str | Problem:
     try:
         if not path.is_file():
-            return Problem(name, 1, 1, "this is not a file, or a link to nothing; put a YAML file here")
+            return Problem(name, 1, 1, "R101", "this is not a file, or a link to nothing; put a YAML file here")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         return _unreadable(name, error)
     if len(content) > MAX_BYTES:
-        return Problem(name, 1, 1, "the file is larger than 1 MiB; a rule file holds one target: split it")
+        return Problem(name, 1, 1, "R108", "the file is larger than 1 MiB; a rule file holds one target: split it")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return Problem(
-            name, line, column, f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+            name, line, column, "R101", f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
         )
 
 
 def _unreadable(name: Path | str, error: OSError) -> Problem:
-    return Problem(str(name), 1, 1, f"this cannot be read ({error.strerror}); let the watchdog read it")
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        return not path.exists() and not path.is_symlink()
-    except OSError:
-        return False
+    return Problem(str(name), 1, 1, "R101", f"this cannot be read ({error.strerror}); let the watchdog read it")

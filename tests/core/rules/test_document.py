@@ -14,8 +14,8 @@ GENEROUS = 20.0
 
 
 def said(text: str) -> list[str]:
-    """The problems without the file's name."""
-    return [str(problem).removeprefix("f:") for problem in read_document("f", text).problems]
+    """The problems without the file's name and their codes."""
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in read_document("f", text).problems]
 
 
 @pytest.mark.parametrize(
@@ -222,24 +222,28 @@ def test_the_third_character_of_a_value_has_a_place(text: str, found: str) -> No
     document = read_document("f", text)
     assert document.problems == ()
     path = (0, "a", 1) if isinstance(document.value, list) else ("a",)
-    problem = document.places.problem(Finding(path=path, message="m", offset=2))
-    assert str(problem) == f"f:{found}: m"
+    problem = document.places.problem(Finding(code="R201", path=path, message="m", offset=2))
+    assert str(problem) == f"f:{found}: R201: m"
 
 
 @pytest.mark.parametrize(
     ("finding", "place"),
     [
-        pytest.param(Finding(path=("a", "b"), message="m"), "2:6", id="a value"),
-        pytest.param(Finding(path=("a", "b"), message="m", at_key=True), "2:3", id="a key"),
-        pytest.param(Finding(path=("a", "c"), message="m"), "3:3", id="an empty value is told at its key"),
-        pytest.param(Finding(path=("a", "x", "y"), message="m"), "2:3", id="what is missing is told at its parent"),
-        pytest.param(Finding(path=("x",), message="m", at_key=True), "1:1", id="what is missing at the top"),
-        pytest.param(Finding(path=("a",), message="m"), "1:1", id="a block is told at its key"),
+        pytest.param(Finding(code="R201", path=("a", "b"), message="m"), "2:6", id="a value"),
+        pytest.param(Finding(code="R201", path=("a", "b"), message="m", at_key=True), "2:3", id="a key"),
+        pytest.param(Finding(code="R201", path=("a", "c"), message="m"), "3:3", id="an empty value is told at its key"),
+        pytest.param(
+            Finding(code="R201", path=("a", "x", "y"), message="m"), "2:3", id="what is missing is told at its parent"
+        ),
+        pytest.param(
+            Finding(code="R201", path=("x",), message="m", at_key=True), "1:1", id="what is missing at the top"
+        ),
+        pytest.param(Finding(code="R201", path=("a",), message="m"), "1:1", id="a block is told at its key"),
     ],
 )
 def test_a_finding_has_a_place(finding: Finding, place: str) -> None:
     document = read_document("f", "a:\n  b: 1\n  c:\n")
-    assert str(document.places.problem(finding)) == f"f:{place}: m"
+    assert str(document.places.problem(finding)) == f"f:{place}: R201: m"
 
 
 def test_a_problem_stays_on_one_line_and_steers_no_terminal() -> None:

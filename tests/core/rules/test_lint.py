@@ -325,7 +325,7 @@ rules:
           / sum(rate(requests{color="{{ color }}"}[2m]
 """
     (problem,) = parse_rule_file("f", text).problems
-    assert str(problem) == "f:10:21: ( is never closed; close it"
+    assert str(problem) == "f:10:21: R301: ( is never closed; close it"
 
 
 def test_a_reader_of_the_shipped_file_finds_no_fault() -> None:

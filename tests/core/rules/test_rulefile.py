@@ -32,8 +32,8 @@ GENEROUS = timedelta(seconds=5)
 
 
 def said(text: str) -> list[str]:
-    """The problems without the file's name."""
-    return [str(problem).removeprefix("f:") for problem in parse_rule_file("f", text).problems]
+    """The problems without the file's name and their codes."""
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in parse_rule_file("f", text).problems]
 
 
 def top(line: str) -> list[str]:
@@ -608,7 +608,7 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
     ],
 )
 def test_a_source(lines: list[str], problems: list[str]) -> None:
-    head = f"{HEAD}  - alert: A\n    threshold: {{max: 1}}\n"
+    head = f"{HEAD}  - alert: A\n    threshold: {{max: 0.9}}\n"
     assert said(head + "".join(f"    {line}\n" for line in lines)) == problems
 
 
@@ -746,9 +746,11 @@ def test_a_flood_of_problems_is_cut() -> None:
 def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
     first, second = parse_rule_file("a", HEAD + RULE), parse_rule_file("b", "# x\n" + HEAD + RULE)
     assert [str(problem) for problem in clashes([first, second])] == [
-        "b:2:9: the target 'shop' is in a:1:9 already; keep it in one of the two files",
-        "b:4:19: the Service 'web' of namespace 'shop' is in a:3:19 already; keep it in one of the two files",
-        ("b:4:36: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already; keep it in one of the two files"),
+        "b:2:9: R216: the target 'shop' is in a:1:9 already; keep it in one of the two files",
+        "b:4:19: R216: the Service 'web' of namespace 'shop' is in a:3:19 already; keep it in one of the two files",
+        (
+            "b:4:36: R216: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already; keep it in one of the two files"
+        ),
     ]
 
 
@@ -896,7 +898,7 @@ rules:
       timeframe: 5m
       query_delay: 60s
       timestamp_field: "@timestamp"
-    threshold: {max: 1}
+    threshold: {max: 0.1}
     min_samples: 500
 """
 VALUES = r"""

@@ -1,29 +1,65 @@
 """The JSON Schema beside the rule files is that of the models."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
+from watchdog.core.rules.codes import CODES, Code, example_files
 from watchdog.core.rules.keys import SECTIONS, keys_of
 from watchdog.core.rules.schema import rule_file_schema, schema_text
 
-RULES = Path(__file__).parents[3] / "rules"
-ANEW = (
-    'python -c "from watchdog.core.rules.schema import schema_text; print(schema_text(), end=str())" '
-    "> rules/schema.json"
-)
+ROOT = Path(__file__).parents[3]
+RULES = ROOT / "rules"
+SHIPPED = (*sorted(RULES.glob("*.yaml")), ROOT / "watchdog" / "demo" / "rules.yaml")
+SCHEMA = Draft202012Validator(rule_file_schema())
+FENCED = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def test_the_schema_in_the_folder_is_the_one_of_the_models() -> None:
-    assert (RULES / "schema.json").read_text(encoding="utf-8") == schema_text(), f"make it anew: {ANEW}"
+    text = (RULES / "schema.json").read_text(encoding="utf-8")
+    assert text == schema_text(), "make it anew: watchdog schema > rules/schema.json"
 
 
-def test_every_rule_file_names_its_schema() -> None:
-    files = list(RULES.glob("*.yaml"))
-    assert files
-    for file in files:
-        assert file.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=./schema.json\n")
+def test_it_is_a_schema() -> None:
+    Draft202012Validator.check_schema(rule_file_schema())
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.name)
+def test_every_rule_file_names_its_schema_and_obeys_it(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    modeline, _, _ = text.partition("\n")
+    before, _, path = modeline.partition("=")
+    assert before == "# yaml-language-server: $schema"
+    assert (file.parent / path).resolve() == RULES / "schema.json"
+    SCHEMA.validate(yaml.safe_load(text))
+
+
+def test_every_whole_rule_file_in_the_documents_names_its_schema_and_obeys_it() -> None:
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for example in FENCED.findall(document.read_text(encoding="utf-8")):
+            if re.search(r"^target:", example, re.MULTILINE):
+                assert example.startswith("# yaml-language-server: $schema="), document.name
+                SCHEMA.validate(yaml.safe_load(example))
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=lambda code: code.id)
+def test_what_check_accepts_the_schema_accepts(code: Code) -> None:
+    for text in example_files(code.right):
+        SCHEMA.validate(yaml.safe_load(text))
+
+
+# Whatever is about the shape of one value; not how values fit together, and not what a query says.
+VISIBLE = ["R201", "R202", "R203", "R204", "R205", "R206", "R208", "R210", "R211", "R212"]
+
+
+@pytest.mark.parametrize("name", VISIBLE)
+def test_what_a_schema_can_see_it_refuses(name: str) -> None:
+    (text,) = example_files(CODES[name].wrong)
+    assert not SCHEMA.is_valid(yaml.safe_load(text))
 
 
 def models() -> list[dict[str, Any]]:

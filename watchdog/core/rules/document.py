@@ -87,9 +87,10 @@ def read_document(file: str, text: str) -> Document:
 class _UnreadableError(Exception):
     """The text cannot be read beyond an offset."""
 
-    def __init__(self, offset: int, message: str) -> None:
+    def __init__(self, offset: int, message: str, code: str = "R102") -> None:
         super().__init__(message)
         self.offset = offset
+        self.code = code
         self.message = message
 
 
@@ -110,26 +111,27 @@ class _Reader:
         _check_text(self._text)
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            raise _UnreadableError(0, "the file is empty; write a target (see docs/rule-files.md)")
+            raise _UnreadableError(0, "the file is empty; write a target (see docs/rule-files.md)", "R103")
         value = self._node(next(self._events), ())
         next(self._events)
         second = next(self._events)
         if isinstance(second, yaml.DocumentStartEvent):
-            self.note(_start(second), "a second document starts here; one file holds one target: split it")
+            message = "a second document starts here; one file holds one target: split it"
+            self.note(_start(second), "R103", message)
         return value
 
-    def note(self, offset: int, message: str) -> None:
+    def note(self, offset: int, code: str, message: str) -> None:
         """A problem at an offset."""
-        self.problems.append(self.places.problem_at(offset, message))
+        self.problems.append(self.places.problem_at(offset, code, message))
 
     def give_up(self, unreadable: _UnreadableError) -> None:
         """The problem that ends the reading, unless its line has one already, which then is the cause."""
-        problem = self.places.problem_at(unreadable.offset, unreadable.message)
+        problem = self.places.problem_at(unreadable.offset, unreadable.code, unreadable.message)
         if all(known.line != problem.line for known in self.problems):
             self.problems.append(problem)
 
-    def _refuse(self, event: yaml.Event, path: KeyPath, message: str) -> None:
-        self.note(_start(event), message)
+    def _refuse(self, event: yaml.Event, path: KeyPath, code: str, message: str) -> None:
+        self.note(_start(event), code, message)
         self.refused.add(path)
 
     def _node(self, event: yaml.Event, path: KeyPath, *, key: int | None = None) -> Any:
@@ -137,7 +139,8 @@ class _Reader:
         self._spots[path] = Spot(start, end, key)
         self._check_limits(start, path)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, path, f"*{event.anchor} is an alias; aliases are not accepted: write the value out")
+            message = f"*{event.anchor} is an alias; aliases are not accepted: write the value out"
+            self._refuse(event, path, "R105", message)
             return None
         self._check_properties(event, path)
         match event:
@@ -152,16 +155,18 @@ class _Reader:
     def _check_limits(self, start: int, path: KeyPath) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise _UnreadableError(start, f"the file holds more than {MAX_NODES} values; split it")
+            raise _UnreadableError(start, f"the file holds more than {MAX_NODES} values; split it", "R108")
         if len(path) > MAX_DEPTH:
-            raise _UnreadableError(start, f"nested more than {MAX_DEPTH} levels deep; a rule file needs far fewer")
+            message = f"nested more than {MAX_DEPTH} levels deep; a rule file needs far fewer"
+            raise _UnreadableError(start, message, "R108")
 
     def _check_properties(self, event: yaml.Event, path: KeyPath) -> None:
         if anchor := getattr(event, "anchor", None):
-            self._refuse(event, path, f"&{anchor} is an anchor; anchors are not accepted: write the value out")
+            message = f"&{anchor} is an anchor; anchors are not accepted: write the value out"
+            self._refuse(event, path, "R105", message)
         if tag := getattr(event, "tag", None):
             shown = tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse(event, path, f"{shown} is a tag; tags are not accepted: remove it")
+            self._refuse(event, path, "R105", f"{shown} is a tag; tags are not accepted: remove it")
 
     def _sequence(self, path: KeyPath) -> list[Any]:
         items: list[Any] = []
@@ -176,7 +181,7 @@ class _Reader:
             key = self._key(event, path)
             if key in found:
                 first = self.places.line_of(self._spots[*path, key].key or 0)
-                self.note(at, f"duplicate key {quoted(key)}, already on line {first}; keep one of them")
+                self.note(at, "R104", f"duplicate key {quoted(key)}, already on line {first}; keep one of them")
                 key = None
             if key is None:
                 self._node(next(self._events), self._nowhere(path))
@@ -193,31 +198,33 @@ class _Reader:
         at = _start(event)
         if not isinstance(event, yaml.ScalarEvent):
             self._node(event, self._nowhere(path))
-            self._refuse(event, path, _not_a_key(self._text, at))
+            self._refuse(event, path, "R102", _not_a_key(self._text, at))
             return None
         self._check_properties(event, (*path, event.value))
         if match := _FORBIDDEN.search(event.value):
             message = f"the character {quoted(match.group())} is not allowed in a key; remove it"
-            self._refuse(event, (*path, event.value), message)
+            self._refuse(event, (*path, event.value), "R107", message)
         if event.style is None and event.value == "<<":
-            self._refuse(event, (*path, "<<"), "<< is a merge key; merge keys are not accepted: write the keys out")
+            message = "<< is a merge key; merge keys are not accepted: write the keys out"
+            self._refuse(event, (*path, "<<"), "R105", message)
         elif event.style is None and kind_of(event.value) in ("bool", "int", "float", "null"):
             word = in_quotes(event.value)
             message = f"YAML does not read the key {word[1:-1]} as text; put it in quotes: {word}"
-            self._refuse(event, (*path, event.value), message)
+            self._refuse(event, (*path, event.value), "R106", message)
         return str(event.value)
 
     def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Any:
         text = event.value
         if match := _FORBIDDEN.search(text):
-            self._refuse(event, path, f"the character {quoted(match.group())} is not allowed in a value; remove it")
+            message = f"the character {quoted(match.group())} is not allowed in a value; remove it"
+            self._refuse(event, path, "R107", message)
             return None
         if event.style is not None:
             return text
         try:
             return read_word(text)
         except ValueError as error:
-            self._refuse(event, path, str(error))
+            self._refuse(event, path, "R106", str(error))
             return None
 
 
@@ -251,9 +258,10 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
 
 def _check_text(text: str) -> None:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise _UnreadableError(0, "the file is larger than 1 MiB; a rule file holds one target: split it")
+        raise _UnreadableError(0, "the file is larger than 1 MiB; a rule file holds one target: split it", "R108")
     if match := _FORBIDDEN.search(text):
-        raise _UnreadableError(match.start(), f"the character {quoted(match.group())} is not allowed; remove it")
+        message = f"the character {quoted(match.group())} is not allowed; remove it"
+        raise _UnreadableError(match.start(), message, "R107")
 
 
 def _not_a_key(text: str, offset: int) -> str:

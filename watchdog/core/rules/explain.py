@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from watchdog.core.rules.document import Document
 from watchdog.core.rules.keys import EXAMPLES, section_of, unknown_key
-from watchdog.core.rules.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.problem import Finding, KeyPath, ValueRefusedError, quoted
 from watchdog.core.rules.scalars import in_quotes
 from watchdog.core.rules.values import FindingsError
 
@@ -38,6 +38,13 @@ _SIZES = {
     "string_too_long": "the text is longer than {most} characters; shorten it",
 }
 _CHOICE = frozenset({"literal_error", "enum"})
+_CODES = {
+    "extra_forbidden": "R201",
+    "missing": "R202",
+    **dict.fromkeys(_NEEDED, "R203"),
+    **dict.fromkeys(_BOUNDS | _SIZES, "R205"),
+    **dict.fromkeys(_CHOICE, "R206"),
+}
 _WITHOUT_EXPONENT = 1e9
 
 
@@ -48,13 +55,23 @@ def explain(error: ErrorDetails, document: Document) -> tuple[Finding, ...]:
     if isinstance(cause, FindingsError):
         return tuple(finding.under(path) for finding in cause.findings)
     if path and path[-1] == "[key]":
-        return (Finding(path=path[:-1], message=str(cause), at_key=True),)
-    return (Finding(path=path, message=_sentence(error, document.bare_word(path)), at_key=kind == "extra_forbidden"),)
+        return (Finding(path=path[:-1], code=_code(error), message=str(cause), at_key=True),)
+    message = _sentence(error, document.bare_word(path))
+    return (Finding(path=path, code=_code(error), message=message, at_key=kind == "extra_forbidden"),)
 
 
 def empty(path: KeyPath) -> Finding:
     """A key that has no value."""
-    return Finding(path=path, message=f"the value is empty; {_write(path)}, or remove the key")
+    return Finding(path=path, code="R204", message=f"the value is empty; {_write(path)}, or remove the key")
+
+
+def _code(error: ErrorDetails) -> str:
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, ValueRefusedError):
+        return cause.code
+    if error["input"] is None and error["type"] != "extra_forbidden":
+        return "R204"
+    return _CODES.get(error["type"], "R207")
 
 
 def _sentence(error: ErrorDetails, word: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from watchdog.core.placeholders import fill
+from watchdog.core.rules.problem import ValueRefusedError
 from watchdog.core.rules.values import (
     AlertName,
     AnnotationText,
@@ -146,9 +147,11 @@ class Threshold(_Strict):
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.min is None and self.max is None:
-            raise ValueError("a threshold needs max, min or both, as bounds of the healthy range; write {max: 0.05}")
+            message = "a threshold needs max, min or both, as bounds of the healthy range; write {max: 0.05}"
+            raise ValueRefusedError("R211", message)
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no value would be healthy; swap them")
+            message = f"min {self.min:g} is above max {self.max:g}: no value would be healthy; swap them"
+            raise ValueRefusedError("R211", message)
         return self
 
     def __str__(self) -> str:
@@ -173,6 +176,10 @@ class MinSamples(_Strict):
     def _from_number(cls, given: Any) -> Any:
         is_number = isinstance(given, int | float) and not isinstance(given, bool)
         return {"value": given} if is_number else given
+
+
+KINDS = ("prometheus", "elasticsearch")
+"""The keys of a rule that say what it asks, in the order of the documents."""
 
 
 class Rule(_Strict):

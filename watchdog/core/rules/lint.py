@@ -17,8 +17,9 @@ from watchdog.core.rules.problem import Finding
 from watchdog.core.rules.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_COLOR = "zqcolor"
-_STAND_INS = {"color": _COLOR, "namespace": "zqspace"}
+STAND_IN = "zqcolor"
+"""What stands for {{ color }} in the tree of an expression."""
+_STAND_INS = {"color": STAND_IN, "namespace": "zqspace"}
 
 
 def lint_promql(text: str) -> Iterator[Finding]:
@@ -26,18 +27,18 @@ def lint_promql(text: str) -> Iterator[Finding]:
     try:
         tree = parse_promql(_sample(text))
     except PromqlError as error:
-        yield Finding(path=(), message=str(error), offset=error.offset)
+        yield Finding(path=(), code=error.code, message=str(error), offset=error.offset)
         return
     if is_comparison(tree):
         yield Finding(
             path=(),
+            code="R501",
             message="the expression compares by itself, so that healthy and no data would look the same; "
             "let it yield the value, and leave the comparison to threshold",
         )
     if not yields_one_value(tree):
-        yield Finding(
-            path=(), message="the expression yields no single value; wrap it in a function, such as rate(metric[2m])"
-        )
+        message = "the expression yields no single value; wrap it in a function, such as rate(metric[2m])"
+        yield Finding(path=(), code="R303", message=message)
 
 
 def lint_lucene(text: str) -> Iterator[Finding]:
@@ -45,7 +46,7 @@ def lint_lucene(text: str) -> Iterator[Finding]:
     try:
         check_lucene(_sample(text))
     except LuceneError as error:
-        yield Finding(path=(), message=str(error), offset=error.offset)
+        yield Finding(path=(), code=error.code, message=str(error), offset=error.offset)
 
 
 def lint(rule: Rule) -> Iterator[Finding]:
@@ -55,17 +56,19 @@ def lint(rule: Rule) -> Iterator[Finding]:
     if rule.for_ == 0 and rule.datapoints_to_alarm == 1:
         yield Finding(
             path=("action",),
+            code="R503",
             message="one single measurement would roll back; add for: 1m, or datapoints_to_alarm: 2 and "
             "evaluation_periods: 3",
         )
     if rule.elasticsearch is not None:
         yield from _lint_search(rule, rule.elasticsearch)
-    if rule.prometheus is not None and (tree := _tree(rule.prometheus.expr)) is not None:
+    if rule.prometheus is not None and (tree := tree_of(rule.prometheus.expr)) is not None:
         yield from _lint_expression(rule, tree)
-    counter = _tree(rule.min_samples.expr) if rule.min_samples is not None and rule.min_samples.expr else None
-    if counter is not None and _COLOR not in str(counter):
+    counter = tree_of(rule.min_samples.expr) if rule.min_samples is not None and rule.min_samples.expr else None
+    if counter is not None and STAND_IN not in str(counter):
         yield Finding(
             path=("min_samples", "expr"),
+            code="R505",
             message="the requests of both colors are counted, so that one's would be taken for the other's; "
             'put color="{{ color }}" in its selectors',
         )
@@ -75,15 +78,15 @@ def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
     dividend = dividend_of(tree)
     if dividend is not None and rule.min_samples is None:
         yield _no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
-    if _COLOR not in str(dividend or tree):
-        subject = "what is divided" if _COLOR in str(tree) else "the expression"
+    if STAND_IN not in str(dividend or tree):
+        subject = "what is divided" if STAND_IN in str(tree) else "the expression"
         yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
 
 
 def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
     if search.ratio_of is not None and rule.min_samples is None:
         yield _no_evidence("documents", "min_samples: 500")
-    if "color" not in names_in(" ".join([search.index, search.query, *_texts(search.filter)])):
+    if "color" not in names_in(" ".join([search.index, search.query, *texts(search.filter)])):
         cure = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
         yield _colorless("elasticsearch", "query", subject="the query", cure=cure)
 
@@ -91,6 +94,7 @@ def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
 def _no_evidence(unit: str, cure: str) -> Finding:
     return Finding(
         path=("action",),
+        code="R502",
         message=f"a ratio of a handful of {unit} would roll back; say how many {unit} it needs: add {cure}",
     )
 
@@ -98,12 +102,13 @@ def _no_evidence(unit: str, cure: str) -> Finding:
 def _colorless(*path: str, subject: str, cure: str) -> Finding:
     return Finding(
         path=path,
+        code="R504",
         message=f"{subject} is the same for both colors, so that after a rollback the bad color's errors would go on "
         f"firing on the good one; put {cure}",
     )
 
 
-def _tree(text: str) -> Expr | None:
+def tree_of(text: str) -> Expr | None:
     """The expression's tree, None if there is none: `lint_promql` has said why."""
     try:
         return parse_promql(_sample(text))
@@ -116,16 +121,16 @@ def _sample(text: str) -> str:
     return _PLACEHOLDER.sub(lambda match: _STAND_INS.get(match.group(1), "").ljust(len(match.group()), "x"), text)
 
 
-def _texts(given: object) -> Iterator[str]:
+def texts(given: object) -> Iterator[str]:
     """Every text in a piece of query DSL."""
     match given:
         case str():
             yield given
         case dict():
             for value in given.values():
-                yield from _texts(value)
+                yield from texts(value)
         case list():
             for value in given:
-                yield from _texts(value)
+                yield from texts(value)
         case _:
             pass

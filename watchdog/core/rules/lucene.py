@@ -15,9 +15,10 @@ _LOWER_CASE = frozenset({"and", "or", "not"})
 class LuceneError(ValueError):
     """The query is not Lucene's. ``offset`` is where, if it can be told."""
 
-    def __init__(self, message: str, offset: int | None = None) -> None:
+    def __init__(self, message: str, offset: int | None = None, code: str = "R401") -> None:
         super().__init__(message)
         self.offset = offset
+        self.code = code
 
 
 def check_lucene(text: str) -> None:
@@ -31,8 +32,8 @@ def check_lucene(text: str) -> None:
         raise _refusal(text, str(error)) from None
     except RecursionError:
         raise LuceneError("the query is nested too deeply to check; simplify it") from None
-    for offset, message in _misreadings(tree):
-        raise LuceneError(message, offset)
+    for offset, code, message in _misreadings(tree):
+        raise LuceneError(message, offset, code)
 
 
 def _refusal(text: str, complaint: str) -> LuceneError:
@@ -48,7 +49,7 @@ def _refusal(text: str, complaint: str) -> LuceneError:
     return LuceneError(f"this is not a Lucene query from {rest!r} on; quote the term, or escape with \\", offset)
 
 
-def _misreadings(tree: object) -> Iterator[tuple[int | None, str]]:
+def _misreadings(tree: object) -> Iterator[tuple[int | None, str, str]]:
     from luqum.tree import SearchField, UnknownOperation, Word  # noqa: PLC0415
 
     waiting = [tree]
@@ -60,8 +61,9 @@ def _misreadings(tree: object) -> Iterator[tuple[int | None, str]]:
                 upper = child.value.upper()
                 yield (
                     child.pos,
+                    "R402",
                     f"{child.value!r} is searched as a word in Lucene (it is an operator in KQL); write {upper}",
                 )
             if isinstance(node, SearchField) and isinstance(child, SearchField):
-                yield child.pos, "a term holds two fields; put the text with the colon in quotes"
+                yield child.pos, "R403", "a term holds two fields; put the text with the colon in quotes"
         waiting.extend(reversed(children))

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from watchdog.core.rules.problem import Finding, KeyPath, Problem
 
+_LONGEST_LINE = 20_000
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -48,15 +49,16 @@ class Places:
         is_there = path == finding.path
         # Nothing at all, and a block that begins on a later line, span no text of their own: their key stands for them.
         if is_there and spot.key is not None and (finding.at_key or spot.start == spot.end):
-            return self.problem_at(spot.key, finding.message)
+            return self.problem_at(spot.key, finding.code, finding.message)
         if is_there and finding.offset is not None:
-            return self.problem_at(self._inside(spot, finding.offset), finding.message)
-        return self.problem_at(spot.start, finding.message)
+            return self.problem_at(self._inside(spot, finding.offset), finding.code, finding.message)
+        return self.problem_at(spot.start, finding.code, finding.message)
 
-    def problem_at(self, offset: int, message: str) -> Problem:
+    def problem_at(self, offset: int, code: str, message: str) -> Problem:
         """A problem at an offset of the text."""
         line = self.line_of(offset)
-        return Problem(self.file, line, offset - self._line_starts[line - 1] + 1, message)
+        column = offset - self._line_starts[line - 1] + 1
+        return Problem(self.file, line, column, code, message, excerpt=self._line(line))
 
     def line_of(self, offset: int) -> int:
         """The number of the line that an offset of the text is in."""
@@ -65,6 +67,12 @@ class Places:
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
+
+    def _line(self, number: int) -> str:
+        start = self._line_starts[number - 1]
+        end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
+        # A line may be as long as the file; what is shown of it is far less.
+        return self.text[start:end].rstrip("\r\n") if end - start <= _LONGEST_LINE else ""
 
     def _inside(self, spot: Spot, offset: int) -> int:
         """The offset in the text of a character of a scalar; the scalar's own if the two do not map one to one."""

@@ -5,8 +5,9 @@ Law: a problem is one line, and nothing quoted from a file can move the reader's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from watchdog.core.rules.codes import CODES
 from watchdog.core.visible import visible
 
 KeyPath = tuple[str | int, ...]
@@ -18,11 +19,12 @@ _QUOTED_AT_MOST = 60
 class Finding:
     """Something wrong with the value at a path: ``what is wrong; what would be right``.
 
-    ``at_key`` points at the key instead of the value. ``offset`` counts the characters into the value's text, without
-    the white space around it.
+    ``code`` is one of `codes`. ``at_key`` points at the key instead of the value. ``offset`` counts the characters into
+    the value's text, without the white space around it.
     """
 
     path: KeyPath
+    code: str
     message: str
     at_key: bool = False
     offset: int | None = None
@@ -34,15 +36,34 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with one file. Lines and columns count from 1, columns in characters."""
+    """One thing wrong with one file. Lines and columns count from 1, columns in characters.
+
+    ``excerpt`` is the text of the line, "" where there is none to show.
+    """
 
     file: str
     line: int
     column: int
+    code: str
     message: str
+    excerpt: str = field(default="", compare=False)
+
+    @property
+    def is_warning(self) -> bool:
+        """True for what a person may want so: it is told, and stops nothing."""
+        return CODES[self.code].warns
 
     def __str__(self) -> str:
-        return f"{visible(self.file)}:{self.line}:{self.column}: {visible(self.message)}"
+        word = "warning: " if self.is_warning else ""
+        return f"{visible(self.file)}:{self.line}:{self.column}: {self.code}: {word}{visible(self.message)}"
+
+
+class ValueRefusedError(ValueError):
+    """A single value that is not what it should be; the code says in which way."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def quoted(given: object) -> str:

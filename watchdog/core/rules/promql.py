@@ -55,9 +55,10 @@ _CURES = (
 class PromqlError(ValueError):
     """The expression is not PromQL. ``offset`` is where, if it can be told."""
 
-    def __init__(self, message: str, offset: int | None = None) -> None:
+    def __init__(self, message: str, offset: int | None = None, code: str = "R301") -> None:
         super().__init__(message)
         self.offset = offset
+        self.code = code
 
 
 def parse_promql(text: str) -> Expr:
@@ -95,7 +96,8 @@ def _scan(text: str) -> str:
             case _:
                 pass
         if len(opened) > _DEEPEST or operators > _MOST_OPERATORS:
-            raise PromqlError("the expression is too deep or too long to check; move parts of it to recording rules")
+            message = "the expression is too deep or too long to check; move parts of it to recording rules"
+            raise PromqlError(message, code="R302")
     if opened:
         raise PromqlError(f"{opened[-1].group()} is never closed; close it", opened[-1].start())
     return _TOKEN.sub(_readable, text)
@@ -137,13 +139,24 @@ def is_comparison(expr: Expr) -> bool:
 
 def dividend_of(expr: Expr) -> Expr | None:
     """What is divided, when the expression's own value is one quantity divided by another, be it scaled; else None."""
+    division = _division(expr)
+    return division.lhs if division is not None else None
+
+
+def divisor_of(expr: Expr) -> Expr | None:
+    """What it is divided by."""
+    division = _division(expr)
+    return division.rhs if division is not None else None
+
+
+def _division(expr: Expr) -> BinaryExpr | None:
     match expr:
         case ParenExpr() | UnaryExpr():
-            return dividend_of(expr.expr)
+            return _division(expr.expr)
         case BinaryExpr() if str(expr.op) == "/" and not is_constant(expr.lhs) and not is_constant(expr.rhs):
-            return expr.lhs
+            return expr
         case BinaryExpr():
-            return next(filter(None, map(dividend_of, _sides(expr))), None)
+            return next(filter(None, map(_division, _sides(expr))), None)
         case _:
             return None
 

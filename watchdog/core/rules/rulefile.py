@@ -6,7 +6,7 @@ Law: all problems at once, each at its line and column; a file with a problem ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -18,6 +18,7 @@ from watchdog.core.rules.explain import empty, explain
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
 from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
+from watchdog.core.rules.safety import lint_target
 from watchdog.core.rules.values import is_query
 
 MOST_PROBLEMS = 200
@@ -52,10 +53,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
-    """What is known of one rule file. It has a target or problems; its claims are known as far as it is readable."""
+    """What is known of one rule file. It has a target or problems; its claims are known as far as it is readable.
+
+    ``warnings`` stop nothing.
+    """
 
     target: Target | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
     claims: tuple[Claim, ...] = ()
 
 
@@ -65,10 +70,17 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
     if document.value is None and document.problems:
         return RuleFile(target=None, problems=_cut(document.problems))
     target, findings = _read_target(document)
-    seen = chain(findings, _check_rules(document.value), _check_names(document))
+    whole = lint_target(target) if target is not None else ()
+    seen = chain(findings, _check_rules(document.value), _check_names(document), whole)
     told = {finding for finding in seen if not document.is_refused(finding.path)}
-    problems = sorted({*document.problems, *map(document.places.problem, told)})
-    return RuleFile(target=None if problems else target, problems=_cut(problems), claims=tuple(_claims(document)))
+    found = sorted({*document.problems, *map(document.places.problem, told)})
+    problems = [problem for problem in found if not problem.is_warning]
+    return RuleFile(
+        target=None if problems else target,
+        problems=_cut(problems),
+        warnings=_cut([problem for problem in found if problem.is_warning]),
+        claims=tuple(_claims(document)),
+    )
 
 
 def clashes(files: Iterable[RuleFile]) -> Iterator[Problem]:
@@ -81,7 +93,7 @@ def clashes(files: Iterable[RuleFile]) -> Iterator[Problem]:
             told.add((here.file, here.line, here.column))
             where = f"{known.file}:{known.line}:{known.column}"
             message = f"{claim.thing} is in {where} already; keep it in one of the two files"
-            yield Problem(here.file, here.line, here.column, message)
+            yield replace(here, message=message)
 
 
 def _read_target(document: Document) -> tuple[Target | None, list[Finding]]:
@@ -117,10 +129,11 @@ def _check_item(given: Any) -> Iterator[Finding]:
 def _check_rule(rule: Rule) -> Iterator[Finding]:
     """What does not fit together in one rule."""
     if rule.prometheus is None and rule.elasticsearch is None:
-        yield Finding(path=(), message="the rule asks nobody; add prometheus: {expr: …} or elasticsearch: {query: …}")
+        message = "the rule asks nobody; add prometheus: {expr: …} or elasticsearch: {query: …}"
+        yield Finding(path=(), code="R212", message=message)
     if rule.prometheus is not None and rule.elasticsearch is not None:
         message = "a rule asks one source, and this is the second; make two rules of it"
-        yield Finding(path=("elasticsearch",), message=message, at_key=True)
+        yield Finding(path=("elasticsearch",), code="R212", message=message, at_key=True)
     elif rule.prometheus is not None:
         yield from _check_prometheus(rule, absent_is_zero=rule.prometheus.absent_is_zero)
     elif rule.elasticsearch is not None:
@@ -128,6 +141,7 @@ def _check_rule(rule: Rule) -> Iterator[Finding]:
     if rule.datapoints_to_alarm > rule.evaluation_periods:
         yield Finding(
             path=("datapoints_to_alarm",),
+            code="R214",
             message=f"{rule.datapoints_to_alarm} breaches cannot be among the last {rule.evaluation_periods} slots; "
             f"write evaluation_periods: {rule.datapoints_to_alarm} or more",
         )
@@ -136,10 +150,10 @@ def _check_rule(rule: Rule) -> Iterator[Finding]:
 def _check_prometheus(rule: Rule, *, absent_is_zero: bool) -> Iterator[Finding]:
     if rule.min_samples is not None and rule.min_samples.expr is None:
         message = f"a number alone does not say how to count requests; write {_COUNTED}"
-        yield Finding(path=("min_samples",), message=message)
+        yield Finding(path=("min_samples",), code="R213", message=message)
     if absent_is_zero and rule.min_samples is None:
         message = f"an empty answer is 0 only if requests are known to have come; add {_COUNTED}"
-        yield Finding(path=("prometheus", "absent_is_zero"), message=message)
+        yield Finding(path=("prometheus", "absent_is_zero"), code="R213", message=message)
 
 
 def _check_elasticsearch(rule: Rule, *, is_count: bool) -> Iterator[Finding]:
@@ -147,10 +161,10 @@ def _check_elasticsearch(rule: Rule, *, is_count: bool) -> Iterator[Finding]:
         return
     if is_count:
         message = "a count has no number of samples; remove min_samples, or add ratio_of"
-        yield Finding(path=("min_samples",), message=message, at_key=True)
+        yield Finding(path=("min_samples",), code="R213", message=message, at_key=True)
     elif rule.min_samples.expr is not None:
         message = "the documents of ratio_of are what is counted; write the number alone, such as min_samples: 500"
-        yield Finding(path=("min_samples", "expr"), message=message, at_key=True)
+        yield Finding(path=("min_samples", "expr"), code="R213", message=message, at_key=True)
 
 
 def _check_names(document: Document) -> Iterator[Finding]:
@@ -160,9 +174,9 @@ def _check_names(document: Document) -> Iterator[Finding]:
         for path, name in _texts(document.value, section, key):
             known = first.setdefault(name, path)
             if known != path:
-                line = document.places.problem(Finding(path=known, message="")).line
+                line = document.places.problem(Finding(path=known, code="R215", message="")).line
                 message = f"the {what} {quoted(name)} is on line {line} already; give each its own name"
-                yield Finding(path=path, message=message)
+                yield Finding(path=path, code="R215", message=message)
 
 
 def _claims(document: Document) -> Iterator[Claim]:
@@ -176,7 +190,7 @@ def _claims(document: Document) -> Iterator[Claim]:
             names = dict.fromkeys(fill(template, {"color": color}) for color in _colors(value))
             things += [(path, f"the Deployment {quoted(name)} of namespace {quoted(namespace)}") for name in names]
     for path, thing in things:
-        yield Claim(thing=thing, place=document.places.problem(Finding(path=path, message="")))
+        yield Claim(thing=thing, place=document.places.problem(Finding(path=path, code="R216", message="")))
 
 
 def _colors(value: dict[str, Any]) -> list[str]:
@@ -209,7 +223,5 @@ def _cut(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     if len(problems) <= MOST_PROBLEMS:
         return tuple(problems)
     next_one, left = problems[MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
-    rest = Problem(
-        next_one.file, next_one.line, next_one.column, f"{left} more problems from here on; mend these first"
-    )
+    rest = replace(next_one, code="R109", message=f"{left} more problems from here on; mend these first")
     return (*problems[:MOST_PROBLEMS], rest)

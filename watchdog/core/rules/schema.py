@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from watchdog.core.durations import show_duration
-from watchdog.core.rules.language import Target
+from watchdog.core.rules.language import KINDS, Target
 from watchdog.core.rules.values import DURATION_PATTERN, SHARE_PATTERN
 
 _MAY_BE_NULL = "rollback_window"
@@ -23,6 +23,9 @@ def rule_file_schema() -> dict[str, Any]:
         model.pop("title", None)
         for key, given in model.get("properties", {}).items():
             model["properties"][key] = _as_written(key, given)
+    # What the models say in code: a rule asks exactly one source, and a range has a bound.
+    schema["$defs"]["Rule"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
+    schema["$defs"]["Threshold"]["anyOf"] = [{"required": [bound]} for bound in ("min", "max")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Rule file", **schema}
 
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from watchdog.core.durations import parse_duration
 from watchdog.core.placeholders import check_placeholders, fill
-from watchdog.core.rules.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.problem import Finding, KeyPath, ValueRefusedError, quoted
 
 QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
 SHARE_PATTERN = r"^[0-9.]+%$"
@@ -42,8 +42,7 @@ class FindingsError(ValueError):
 
 def _duration(given: Any) -> Any:
     if isinstance(given, int | float) and not isinstance(given, bool):
-        # pydantic makes an error of a ValueError only; a TypeError would pass through it.
-        raise ValueError(f"{quoted(given)} has no unit; write a duration such as 30s, 5m or 1h30m")  # noqa: TRY004
+        raise ValueRefusedError("R208", f"{quoted(given)} has no unit; write a duration such as 30s, 5m or 1h30m")
     if not isinstance(given, str) or len(given) > 30:  # noqa: PLR2004 - longer than any duration that makes sense
         raise ValueError("a duration is needed here; write a number with a unit, such as 30s, 5m or 1h30m")
     seconds = parse_duration(given)
@@ -98,7 +97,8 @@ def _label_name(text: str) -> str:
 
 def _label(text: str) -> str:
     if "{{" in text:
-        raise ValueError("placeholders are not filled in labels; write plain text, or make an annotation of it")
+        message = "placeholders are not filled in labels; write plain text, or make an annotation of it"
+        raise ValueRefusedError("R209", message)
     return text
 
 
@@ -109,16 +109,19 @@ def _field_name(text: str) -> str:
 
 
 def _placeholders(text: str, allowed: frozenset[str]) -> str:
-    check_placeholders(text, allowed)
+    try:
+        check_placeholders(text, allowed)
+    except ValueError as error:
+        raise ValueRefusedError("R209", str(error)) from None
     if "{{" in fill(text, dict.fromkeys(allowed, "")):
-        raise ValueError("a placeholder is not closed; write it as {{ color }}")
+        raise ValueRefusedError("R209", "a placeholder is not closed; write it as {{ color }}")
     return text
 
 
 def _differs_by_color(text: str) -> str:
     _placeholders(text, frozenset({"color"}))
     if fill(text, {"color": "a"}) == text:
-        raise ValueError(f"{quoted(text)} is the same for both colors; put {{{{ color }}}} in it")
+        raise ValueRefusedError("R210", f"{quoted(text)} is the same for both colors; put {{{{ color }}}} in it")
     return text
 
 
@@ -141,9 +144,10 @@ def _selector_key(text: str) -> str:
 def _selector_value(text: str) -> str:
     _placeholders(text, frozenset({"color"}))
     if fill(text, {"color": "a"}) == text:
-        raise ValueError(
+        raise ValueRefusedError(
+            "R210",
             f"{quoted(text)} is the same for both colors; put {{{{ color }}}} in it, or leave this key out: "
-            "the selector's other keys are kept as they are"
+            "the selector's other keys are kept as they are",
         )
     if not _LABEL_VALUE.fullmatch(fill(text, {"color": "a"})):
         raise ValueError(f'{quoted(text)} cannot be the value of a label; write it such as "frontend-{{{{ color }}}}"')
@@ -184,11 +188,11 @@ def _findings_in(given: Any, path: KeyPath) -> Iterator[Finding]:
         case str():
             try:
                 _query(given)
-            except ValueError as error:
-                yield Finding(path=path, message=str(error))
+            except ValueRefusedError as error:
+                yield Finding(path=path, code=error.code, message=str(error))
         case float():
             if not math.isfinite(given):
-                yield Finding(path=path, message=f"{given} is not a number in JSON; write a finite number")
+                yield Finding(path=path, code="R207", message=f"{given} is not a number in JSON; write a finite number")
         case dict():
             for key, value in given.items():
                 yield from _findings_in(value, (*path, key))
@@ -212,6 +216,7 @@ def _a_second(seconds: float) -> float:
 
 
 _DurationSchema = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
+_WithColor = Field(json_schema_extra={"pattern": r"\{\{\s*color\s*\}\}"})
 
 Seconds = Annotated[float, BeforeValidator(_duration), _DurationSchema]
 PositiveSeconds = Annotated[float, BeforeValidator(_duration), Field(gt=0), _DurationSchema]
@@ -225,10 +230,12 @@ AlertName = Annotated[
 ]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 LabelText = Annotated[str, AfterValidator(_label)]
-FieldName = Annotated[str, AfterValidator(_field_name)]
-DeploymentTemplate = Annotated[str, AfterValidator(_deployment)]
+FieldName = Annotated[
+    str, AfterValidator(_field_name), Field(json_schema_extra={"pattern": f"^{_FIELD_NAME.pattern}$"})
+]
+DeploymentTemplate = Annotated[str, AfterValidator(_deployment), _WithColor]
 SelectorKey = Annotated[str, AfterValidator(_selector_key)]
-SelectorValue = Annotated[str, AfterValidator(_selector_value)]
+SelectorValue = Annotated[str, AfterValidator(_selector_value), _WithColor]
 QueryText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_query)
 ]

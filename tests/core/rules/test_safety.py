@@ -1,0 +1,157 @@
+"""The rules about rules that need the whole target, and the ones that warn."""
+
+import pytest
+
+from watchdog.core.rules.promql import parse_promql
+from watchdog.core.rules.promql_shape import may_be_several, raw_counters
+from watchdog.core.rules.rulefile import parse_rule_file
+
+GREEN = 'color="{{ color }}"'
+
+
+def codes(rule: str, *, top: str = "") -> list[str]:
+    """The codes of a file with one rule, whose lines are separated by ``|``."""
+    lines = "".join(f"    {line.strip()}\n" for line in rule.split("|"))
+    head = 'target: shop\nnamespace: shop\nservices: [{name: web, deployment: "web-{{ color }}"}]\n'
+    file = parse_rule_file("f", f"{top}{head}rules:\n  - alert: A\n{lines}")
+    return [problem.code for problem in (*file.problems, *file.warnings)]
+
+
+def prometheus(expr: str, rest: str = "action: rollback | for: 1m") -> str:
+    return f"prometheus: {{expr: '{expr}'}} | threshold: {{max: 5}} | {rest}"
+
+
+def logs(query: str = "a", *, rest: str = "threshold: {max: 0.1}", **keys: str) -> str:
+    told = ", ".join(f"{key}: {value}" for key, value in {"index": "logs", "query": f"'{query}'", **keys}.items())
+    return f"elasticsearch: {{{told}}} | {rest}"
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "sum(x)",
+        "sum(x) / sum(y)",
+        "x / sum(y)",
+        "max(x) * 100",
+        "scalar(x)",
+        "time() - max(x)",
+        "vector(1)",
+        "absent(x)",
+        "job:errors:ratio5m{a='b'}",
+        "sum by (color) (rate(x{color='green'}[2m]))",
+        "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))",
+        "histogram_quantile(0.9, sum by (le, color) (rate(x_bucket{color='green'}[5m])))",
+        "topk(1, x)",
+        "max_over_time((sum(x) / sum(y))[10m:1m])",
+        "sum(x) or vector(0)",
+        "clamp_max(sum(x), 1)",
+        "sum(x) unless on () y",
+    ],
+)
+def test_one_series(expr: str) -> None:
+    assert not may_be_several(parse_promql(expr))
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "x",
+        "rate(x[2m])",
+        "x / y",
+        "100 * x",
+        "x / scalar(y)",
+        "sum by (pod) (x)",
+        "sum by (color, pod) (x{color='green'})",
+        "sum by (color) (x{color='green'} + x)",
+        "sum without (pod) (x)",
+        "histogram_quantile(0.9, rate(x_bucket[5m]))",
+        "histogram_quantile(0.9, sum by (le, pod) (rate(x_bucket[5m])))",
+        "topk(3, x)",
+        "topk(1, x) by (pod)",
+        "sum(x) or y",
+        "x and sum(y)",
+    ],
+)
+def test_F09_perhaps_several_series(expr: str) -> None:
+    assert may_be_several(parse_promql(expr))
+
+
+@pytest.mark.parametrize(
+    ("expr", "names"),
+    [
+        ("sum(a_total) / sum(b_total)", ["a_total", "b_total"]),
+        ("sum(rate(a_total[2m])) / increase(b_total[1m])", []),
+        ("max_over_time(a_total[5m:1m])", []),
+        ("count(a_total)", []),
+        ("absent(a_total) or time() - timestamp(a_total)", []),
+        ("sum(a) + max(-(a_total))", ["a_total"]),
+    ],
+)
+def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
+    assert list(raw_counters(parse_promql(expr))) == names
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        pytest.param(prometheus(f"sum(rate(x{{{GREEN}}}[2m]))"), [], id="a careful rule"),
+        pytest.param(prometheus(f"rate(x{{{GREEN}}}[2m])"), ["R506"], id="F09 several series"),
+        pytest.param(prometheus("rate(x[2m])", "action: alert"), [], id="several series of a rule that only alerts"),
+        pytest.param(prometheus('sum(x{color="grene"})', "action: alert"), ["R507"], id="F68 an unknown color"),
+        pytest.param(prometheus('sum(x{color="green"})', "action: alert"), [], id="one color in an alert"),
+        pytest.param(prometheus('sum(x{color="green"})'), ["R504", "R508"], id="one color that rolls back"),
+        pytest.param(prometheus('sum(x{color!="grene"})', "action: alert"), [], id="another color than one"),
+        pytest.param(prometheus('sum(x{color=~"b.*"})', "action: alert"), [], id="a pattern of colors"),
+        pytest.param(prometheus(f"sum(x{{{GREEN}}})", "action: rollback | for: 1m | no_data: breach"), ["R509"]),
+        pytest.param(prometheus("sum(x)", "no_data: breach"), [], id="missing data that only alerts"),
+        pytest.param(logs(timeframe="5s"), ["R510"], id="gaps between windows"),
+        pytest.param(logs(timeframe="15s"), [], id="windows side by side"),
+        pytest.param(logs(filter="[{term: {k8s.color: grene}}]"), ["R507"], id="an unknown color in the logs"),
+        pytest.param(logs(filter="[{bool: {must: [{term: {color.keyword: {value: grene}}}]}}]"), ["R507"], id="deep"),
+        pytest.param(logs(filter="[{term: {team.color_scheme: dark}}]"), [], id="not a color"),
+        pytest.param(
+            logs(
+                "a AND c:{{ color }}",
+                ratio_of="'*'",
+                rest="threshold: {max: 0.1} | min_samples: 5 | action: rollback | for: 1m",
+            ),
+            ["R511"],
+            id="documents of both colors",
+        ),
+        pytest.param(
+            logs(
+                "a AND c:{{ color }}",
+                ratio_of="'c:{{ color }}'",
+                rest="threshold: {max: 0.1} | min_samples: 5 | action: rollback | for: 1m",
+            ),
+            [],
+            id="documents of one",
+        ),
+        pytest.param(logs(ratio_of="'*'", rest="threshold: {max: 5}"), ["R513"], id="per cent as a share"),
+        pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0}"), ["R513"], id="never below 0"),
+        pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 5}"), ["R513"], id="always below 5"),
+        pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0.9, max: 1}"), [], id="a share of healthy lines"),
+        pytest.param(logs(rest="threshold: {max: 5}"), [], id="a count"),
+    ],
+)
+def test_a_rule(rule: str, found: list[str]) -> None:
+    assert codes(rule) == found
+
+
+@pytest.mark.parametrize(
+    ("window", "rest", "found"),
+    [
+        ("2m", "for: 1m | initial_delay: 1m", ["R514"]),
+        ("2m1s", "for: 1m | initial_delay: 1m", []),
+        ("null", "for: 1m | initial_delay: 1m", []),
+        ("1m", "datapoints_to_alarm: 2 | evaluation_periods: 2 | initial_delay: 2m", ["R514"]),
+    ],
+)
+def test_a_rule_can_fire_within_the_rollback_window(window: str, rest: str, found: list[str]) -> None:
+    rule = prometheus(f"sum(x{{{GREEN}}})", f"action: rollback | {rest}")
+    assert codes(rule, top=f"rollback: {{rollback_window: {window}}}\n") == found
+
+
+def test_an_enforced_target_has_a_rule_that_acts() -> None:
+    assert codes(prometheus("sum(x)", "action: alert"), top="mode: enforce\n") == ["R515"]
+    assert codes(prometheus(f"sum(x{{{GREEN}}})"), top="mode: enforce\n") == []

@@ -1,0 +1,83 @@
+"""`watchdog check`, `watchdog explain` and `watchdog schema`: what can be told of rule files without a server.
+
+Law: data on standard output and talk on standard error; 0 is well, 1 problems, 2 a path or a code that does not exist.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from watchdog.commands.formats import FORMATS, Checked
+from watchdog.core.rules.codes import CODES, Code
+from watchdog.core.visible import visible
+from watchdog.ruleset import check_rules
+
+OK, FINDINGS, USAGE = 0, 1, 2
+
+
+def check(paths: Sequence[Path], *, form: str) -> int:
+    """Checks files and folders, prints what was found in one of `FORMATS`, and returns the exit code."""
+    if missing := [path for path in paths if is_missing(path)]:
+        for path in missing:
+            tell(f"{visible(str(path))}: no such file or folder; check the path")
+        return USAGE
+    targets, problems = check_rules(*paths)
+    return show(Checked(targets=targets, problems=problems), form=form)
+
+
+def show(checked: Checked, *, form: str) -> int:
+    """Prints what was found, and returns the exit code."""
+    for line in FORMATS[form](checked):
+        sys.stdout.write(line + "\n")
+    if codes := sorted({problem.code for problem in checked.problems}):
+        wrong = sum(not problem.is_warning for problem in checked.problems)
+        told = f"{wrong} problem{'s' * (wrong != 1)}, {len(checked.problems) - wrong} warnings"
+        tell(f"{told}; watchdog explain {codes[0]} says more about {codes[0]}")
+    return OK if checked.is_well else FINDINGS
+
+
+def explain(name: str) -> int:
+    """Prints what a code means, or all of them for "", and returns the exit code."""
+    if not name:
+        for code in CODES.values():
+            sys.stdout.write(f"{code.id}  {code.title}{' (warning)' * code.warns}\n")
+        return OK
+    known = CODES.get(name.upper())
+    if known is None:
+        tell(f"{visible(name)} is no code; watchdog explain lists them")
+        return USAGE
+    sys.stdout.write(_explained(known))
+    return OK
+
+
+def _explained(code: Code) -> str:
+    kind = "A warning: it stops nothing." if code.warns else "An error: no file with it is taken."
+    examples = f"Wrong:\n{_indented(code.wrong)}\nRight:\n{_indented(code.right)}"
+    return f"{code.id}: {code.title}\n\n{code.why}\n{kind}\n\n{examples}"
+
+
+def _indented(text: str) -> str:
+    return "".join(f"    {visible(line)}\n" for line in text.splitlines())
+
+
+def schema() -> int:
+    """Prints the JSON Schema of rule files."""
+    from watchdog.core.rules.schema import schema_text  # noqa: PLC0415 - checking files needs no schema
+
+    sys.stdout.write(schema_text())
+    return OK
+
+
+def is_missing(path: Path) -> bool:
+    """True when there is nothing at the path, not even a link."""
+    try:
+        return not path.exists() and not path.is_symlink()
+    except OSError:
+        return False
+
+
+def tell(line: str) -> None:
+    """One line of talk, on standard error."""
+    sys.stderr.write(line + "\n")

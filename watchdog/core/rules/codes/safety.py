@@ -1,0 +1,159 @@
+"""``R5xx``: what a rule can say and should not, since it would roll back wrongly, or never."""
+
+from watchdog.core.rules.codes.code import Code
+
+_COLOR = 'color="{{ color }}"'
+_ERRORS = f"sum(rate(errors_total{{{_COLOR}}}[2m]))"
+_REQUESTS = f"sum(rate(requests_total{{{_COLOR}}}[2m]))"
+_COUNT = f"sum(increase(requests_total{{{_COLOR}}}[2m]))"
+
+
+def _acting(expr: str = _ERRORS, *, limit: str = "{max: 5}", rest: str = "  for: 1m\n") -> str:
+    return f"- alert: Errors\n  prometheus: {{expr: '{expr}'}}\n  threshold: {limit}\n  action: rollback\n{rest}"
+
+
+def _ratio(*, whole: str = _REQUESTS, counted: str = _COUNT) -> str:
+    samples = f"  min_samples: {{expr: '{counted}', value: 200}}\n  for: 1m\n" if counted else "  for: 1m\n"
+    return _acting(f"{_ERRORS} / {whole}", limit="{max: 0.05}", rest=samples)
+
+
+def _logs(*, limit: str = "{max: 0.05}", timeframe: str = "5m", color: str = "{{ color }}") -> str:
+    return (
+        '- alert: Logs\n  elasticsearch:\n    index: logs\n    query: "level:ERROR"\n    ratio_of: "*"\n'
+        f'    filter: [{{term: {{labels.color: "{color}"}}}}]\n    timeframe: {timeframe}\n'
+        f"  threshold: {limit}\n  min_samples: 500\n"
+    )
+
+
+_ACTING = _acting()
+
+SAFETY = (
+    Code(
+        id="R501",
+        title="the expression compares by itself",
+        why="errors > 5 is empty when all is well, and empty when nothing is measured any more: healthy and no "
+        "data look the same. Let the expression yield the value, and put the bound into threshold.",
+        wrong=_acting(f"{_ERRORS} > 5"),
+        right=_ACTING,
+    ),
+    Code(
+        id="R502",
+        title="a ratio without a number of samples rolls back",
+        why="One failed request of two is 50 %. At half a request a second, nine of ten trips were false without "
+        "min_samples.",
+        wrong=_ratio(counted=""),
+        right=_ratio(),
+    ),
+    Code(
+        id="R503",
+        title="one single measurement rolls back",
+        why="With for: 0s and one datapoint one odd answer is enough. Let it last (for), or ask for several "
+        "breaches (datapoints_to_alarm).",
+        wrong=_acting(rest=""),
+        right=_acting(rest="  datapoints_to_alarm: 2\n  evaluation_periods: 3\n"),
+    ),
+    Code(
+        id="R504",
+        title="the query is the same for both colors",
+        why="After the rollback the bad color's errors would go on firing on the good one, and nobody would see "
+        "that it recovered.",
+        wrong=_acting("sum(rate(errors_total[2m]))"),
+        right=_ACTING,
+    ),
+    Code(
+        id="R505",
+        title="the samples of both colors are counted",
+        why="The other color's requests would be taken for evidence about this one, so that a handful is enough "
+        "after all.",
+        wrong=_ratio(counted="sum(increase(requests_total[2m]))"),
+        right=_ratio(),
+    ),
+    Code(
+        id="R506",
+        title="the expression may yield several series",
+        why="A rule has one value. Several series are an error, so that the rule is blind from the day on which a "
+        "second pod or instance appears. Aggregate them. A recording rule (with a colon in its name) is taken "
+        "to be one series.",
+        wrong=_acting(f"rate(errors_total{{{_COLOR}}}[2m])"),
+        right=_ACTING,
+        warns=True,
+    ),
+    Code(
+        id="R507",
+        title="a color that the target does not have",
+        why="The target has two colors, and this is neither: it matches nothing, for ever.",
+        wrong=_acting('sum(rate(errors_total{color="{{ color }}"}[2m])) + sum(rate(errors_total{color="grene"}[2m]))'),
+        right=_ACTING,
+    ),
+    Code(
+        id="R508",
+        title="a rule that rolls back names one color",
+        why="The rule is asked about the color that is active and about the other; with a fixed color in it, it "
+        "speaks of the same one each time.",
+        wrong=_acting('sum(rate(errors_total{color="{{ color }}"}[2m])) - sum(rate(errors_total{color="blue"}[2m]))'),
+        right=_ACTING,
+    ),
+    Code(
+        id="R509",
+        title="missing data rolls back",
+        why="With no_data: breach a scrape that fails, a renamed metric and a lost log shipper look like a bad "
+        "release. Where missing data is the failure, let a rule that only alerts say so, or one that counts "
+        "what is missing.",
+        wrong=_acting(rest="  for: 1m\n  no_data: breach\n"),
+        right=_ACTING,
+        warns=True,
+    ),
+    Code(
+        id="R510",
+        title="documents between two windows are never looked at",
+        why="Each slot looks at the last timeframe. When it is shorter than interval there are gaps, and an "
+        "outburst in a gap is never seen.",
+        wrong=_logs(timeframe="5s"),
+        right=_logs(),
+        warns=True,
+    ),
+    Code(
+        id="R511",
+        title="divided by what both colors do",
+        why="The share of one color's errors in the traffic of both is smaller than it is, as long as both have "
+        "traffic: the trip comes late, or not at all.",
+        wrong=_ratio(whole="sum(rate(requests_total[2m]))"),
+        right=_ratio(),
+        warns=True,
+    ),
+    Code(
+        id="R512",
+        title="a counter without rate()",
+        why="What ends in _total counts since the process began: it only grows, falls to 0 with each restart, and "
+        "says nothing about now.",
+        wrong=_acting(f"sum(errors_total{{{_COLOR}}})"),
+        right=_ACTING,
+        warns=True,
+    ),
+    Code(
+        id="R513",
+        title="a threshold that a share cannot cross, or always does",
+        why="A share of documents is between 0 and 1. max: 5 is not 5 %: the rule would never fire. Write 0.05.",
+        wrong=_logs(limit="{max: 5}"),
+        right=_logs(),
+    ),
+    Code(
+        id="R514",
+        title="the rollback window is over before the rule can fire",
+        why="The rule is not looked at for initial_delay and has to breach for as long as for says; by then "
+        "rollback_window has passed, and nothing is ever rolled back.",
+        wrong="rollback: {rollback_window: 1m}\nrules:\n"
+        + "".join(f"  {line}\n" for line in _acting(rest="  for: 1m\n  initial_delay: 30s\n").splitlines()),
+        right="rollback: {rollback_window: 30m}\nrules:\n"
+        + "".join(f"  {line}\n" for line in _acting(rest="  for: 1m\n  initial_delay: 30s\n").splitlines()),
+    ),
+    Code(
+        id="R515",
+        title="the target may act, and no rule does",
+        why="mode: enforce is there so that something is rolled back, and action is alert unless a rule says "
+        "otherwise.",
+        wrong="mode: enforce\n",
+        right="mode: enforce\nrules:\n" + "".join(f"  {line}\n" for line in _ACTING.splitlines()),
+        warns=True,
+    ),
+)

@@ -1,0 +1,152 @@
+"""More rules about rules: the ones that need the whole target, and the ones that warn.
+
+Law: a warning is about what a careful person may mean all the same; whatever can mean nothing else is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from promql_parser import Expr
+
+from watchdog.core.durations import show_duration
+from watchdog.core.placeholders import names_in
+from watchdog.core.rules.language import ElasticsearchQuery, Mode, Rule, Target, Threshold
+from watchdog.core.rules.lint import STAND_IN, texts, tree_of
+from watchdog.core.rules.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.promql import divisor_of
+from watchdog.core.rules.promql_shape import exact_labels, may_be_several, raw_counters, selectors
+
+_COLOR_LABEL = "color"
+
+
+def lint_target(target: Target) -> Iterator[Finding]:
+    """What does not fit together in a whole target."""
+    if target.mode is Mode.ENFORCE and all(rule.action != "rollback" for rule in target.rules):
+        message = (
+            "nothing is ever rolled back: no rule has action: rollback; give one of them that, or write mode: dry-run"
+        )
+        yield Finding(path=("mode",), code="R515", message=message)
+    for number, rule in enumerate(target.rules):
+        yield from (finding.under(("rules", number)) for finding in _lint_rule(target, rule))
+
+
+def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
+    yield from _lint_colors(target, rule)
+    tree = tree_of(rule.prometheus.expr) if rule.prometheus is not None else None
+    if tree is not None:
+        yield from _lint_counters(tree)
+    if rule.elasticsearch is not None:
+        yield from _lint_search(target, rule, rule.elasticsearch)
+    if rule.action == "rollback":
+        yield from _lint_acting(target, rule)
+        if tree is not None:
+            yield from _lint_acting_expression(tree)
+
+
+def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
+    window, needed = target.rollback.rollback_window, rule.initial_delay + rule.for_
+    if window is not None and needed >= window:
+        yield Finding(
+            path=("for",) if rule.for_ else ("action",),
+            code="R514",
+            message=f"the rule fires {show_duration(needed)} after a switch at the soonest, and rollback_window "
+            f"is over after {show_duration(window)}; lengthen the window, or shorten for and initial_delay",
+        )
+    if rule.no_data == "breach":
+        message = "a failing scrape would roll back; write no_data: hold, or action: alert"
+        yield Finding(path=("no_data",), code="R509", message=message)
+
+
+def _lint_acting_expression(tree: Expr) -> Iterator[Finding]:
+    path = ("prometheus", "expr")
+    if may_be_several(tree):
+        message = (
+            "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
+        )
+        yield Finding(path=path, code="R506", message=message)
+    divisor = divisor_of(tree)
+    if divisor is not None and STAND_IN in str(tree) and STAND_IN not in str(divisor):
+        message = 'what it is divided by is that of both colors; put color="{{ color }}" in its selectors too'
+        yield Finding(path=path, code="R511", message=message)
+
+
+def _lint_counters(tree: Expr) -> Iterator[Finding]:
+    for name in sorted(set(raw_counters(tree))):
+        message = f"{quoted(name)} counts since its process began; write rate({name}[2m]) or increase({name}[2m])"
+        yield Finding(path=("prometheus", "expr"), code="R512", message=message)
+
+
+def _lint_search(target: Target, rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
+    if search.timeframe < target.interval:
+        message = (
+            f"documents between two windows are never looked at; write a timeframe of at least the interval, "
+            f"{show_duration(target.interval)}"
+        )
+        yield Finding(path=("elasticsearch", "timeframe"), code="R510", message=message)
+    if search.ratio_of is None:
+        return
+    if (verdict := _never_or_always(rule.threshold)) is not None:
+        key, sentence = verdict
+        message = f"a share is between 0 and 1, so that {sentence}; write a part of 1, such as 0.05 for 5 %"
+        yield Finding(path=("threshold", key), code="R513", message=message)
+    is_narrowed = "color" in names_in(" ".join([search.index, search.ratio_of, *texts(search.filter)]))
+    if rule.action == "rollback" and "color" in names_in(search.query) and not is_narrowed:
+        message = "ratio_of counts the documents of both colors; put {{ color }} in filter, which narrows both"
+        yield Finding(path=("elasticsearch", "ratio_of"), code="R511", message=message)
+
+
+def _never_or_always(limit: Threshold) -> tuple[str, str] | None:
+    if limit.max is not None and limit.max >= 1 and (limit.min is None or limit.min <= 0):
+        return "max", "this is never exceeded"
+    if limit.max is None and limit.min is not None and limit.min <= 0:
+        return "min", "nothing is ever below this"
+    if limit.min is not None and limit.min > 1:
+        return "min", "everything is below this"
+    if limit.max is not None and limit.max < 0:
+        return "max", "everything is above this"
+    return None
+
+
+def _lint_colors(target: Target, rule: Rule) -> Iterator[Finding]:
+    for path, color in _literal_colors(rule):
+        if color not in target.colors:
+            known = " and ".join(target.colors)
+            message = f"the target has no color {quoted(color)}, only {known}; write {{{{ color }}}}"
+            yield Finding(path=path, code="R507", message=message)
+        elif rule.action == "rollback":
+            message = f"the rule speaks of {color} whichever color it is asked about; write {{{{ color }}}}"
+            yield Finding(path=path, code="R508", message=message)
+
+
+def _literal_colors(rule: Rule) -> Iterator[tuple[KeyPath, str]]:
+    """The colors that a rule names itself, in a label or a field called color."""
+    queries: dict[KeyPath, str | None] = {
+        ("prometheus", "expr"): rule.prometheus.expr if rule.prometheus else None,
+        ("min_samples", "expr"): rule.min_samples.expr if rule.min_samples else None,
+    }
+    for path, text in queries.items():
+        tree = tree_of(text) if text else None
+        found = [exact_labels(each).get(_COLOR_LABEL, "") for each in selectors(tree)] if tree is not None else []
+        yield from ((path, color) for color in sorted(set(found)) if color and STAND_IN not in color)
+    if rule.elasticsearch is not None:
+        yield from _colors_in(rule.elasticsearch.filter, ("elasticsearch", "filter"))
+
+
+def _colors_in(given: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    match given:
+        case {"term": dict(terms)}:
+            for field, value in terms.items():
+                name = str(field).removesuffix(".keyword").rpartition(".")[2]
+                text = value.get("value") if isinstance(value, dict) else value
+                if name == _COLOR_LABEL and isinstance(text, str) and "{{" not in text:
+                    yield (*path, "term", field), text
+        case dict():
+            for key, value in given.items():
+                yield from _colors_in(value, (*path, key))
+        case list():
+            for number, value in enumerate(given):
+                yield from _colors_in(value, (*path, number))
+        case _:
+            pass
