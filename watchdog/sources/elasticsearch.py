@@ -5,6 +5,9 @@ Law: `measure` ends within the deadline, with a measurement; an answer from fewe
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
@@ -13,13 +16,23 @@ from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
 from watchdog.sources.failure import sentence
-from watchdog.sources.search import build_search, read_refusal, read_search
+from watchdog.sources.search import build_search, read_field_caps, read_refusal, read_search
+
+T = TypeVar("T")
 
 CONNECTIONS = 8
 # Who gives up first: Elasticsearch, which can say why; then the client, which remembers that the node did not answer
 # and asks another one next time; then we.
 _SERVER_SHARE = 0.9
 _CLIENT_SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldTypes:
+    """What an index knows of some fields: the types of each that it has, which differ where its indices differ."""
+
+    types: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    has_index: bool = True
 
 
 class ElasticsearchSource:
@@ -49,14 +62,35 @@ class ElasticsearchSource:
         query = rule.elasticsearch
         if query is None:
             return Measurement.error(f"rule {rule.alert} has no Elasticsearch query")
+        names = {"color": color, "namespace": namespace}
+        answer = await self._believed(lambda proof: self._search(query, names, slot, proof))
+        return answer if isinstance(answer, Measurement) else Measurement.error(answer)
+
+    async def fields(self, index: str, names: Collection[str]) -> FieldTypes | str:
+        """The types of those of the fields that the index or pattern has, or the sentence why they are not known."""
+
+        async def ask(proof: Proof) -> FieldTypes:
+            client = self._client.options(headers=proof.headers)
+            try:
+                answer = await client.field_caps(
+                    index=index, fields=sorted(names), ignore_unavailable=False, allow_no_indices=False
+                )
+            except self._elasticsearch.NotFoundError:
+                return FieldTypes(has_index=False)
+            return FieldTypes(types=read_field_caps(answer.body))
+
+        return await self._believed(ask)
+
+    async def _believed(self, ask: Callable[[Proof], Awaitable[T]]) -> T | str:
+        """What was asked for, or the sentence why it cannot be had."""
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
             check_authorities(self._settings.ca_file)
         except CredentialsError as error:
-            return Measurement.error(sentence(f"{self._server} {error}"))
+            return sentence(f"{self._server} {error}")
         try:
             async with asyncio.timeout(self._settings.deadline):
-                return await self._search(query, {"color": color, "namespace": namespace}, slot, proof)
+                return await ask(proof)
         except TimeoutError:
             said = f"{self._server} did not answer within {self._settings.deadline:g} s"
         except AnswerError as error:
@@ -67,7 +101,7 @@ class ElasticsearchSource:
             said = f"{self._server} {read_refusal(error.meta.status, error.body)}"
         except self._elasticsearch.TransportError as error:
             said = error.message  # a whole sentence of the node's
-        return Measurement.error(sentence(said, secrets=proof.secrets))
+        return sentence(said, secrets=proof.secrets)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -48,6 +48,10 @@ class PrometheusSource:
             server=self._server,
         )
 
+    async def ask(self, expr: str, *, slot: float) -> Reading:
+        """What one expression yields at an instant (Unix seconds)."""
+        return await self._ask(Query(expr=expr, slot=slot, deadline=time.monotonic() + self._deadline))
+
     async def close(self) -> None:
         """Ends the threads and their connections."""
         self._workers.close()

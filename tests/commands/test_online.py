@@ -1,0 +1,158 @@
+"""`watchdog check --online` against real servers: what is there, what is not, and the value now."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.stack.prometheus import PrometheusServer, Series
+from watchdog.commands.online import check_online
+from watchdog.core.rules.codes import example_files
+from watchdog.core.rules.codes.online import ONLINE
+
+Check = Callable[..., int]
+HEAD = """\
+target: shop
+namespace: shop
+services: [{name: web, deployment: "web-{{ color }}"}]
+rules:
+"""
+NOBODY = "http://127.0.0.1:1"
+
+
+TEXT = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
+
+
+@pytest.fixture(scope="module")
+def filled(prometheus_server: PrometheusServer, elasticsearch_server: ElasticsearchServer) -> None:
+    """Both servers with the metrics and the logs of a shop."""
+    now = float(int(time.time()))
+    for color, rate in (("blue", 1), ("green", 3)):
+        labels = {"app": "shop", "color": color}
+        samples = [(now - 600 + at, float(at * rate)) for at in range(0, 601, 15)]
+        prometheus_server.remote_write(Series("errors_total", labels, samples))
+    lines = [
+        {
+            "@timestamp": datetime.fromtimestamp(now - 120 - second, UTC).isoformat(),
+            "level": "ERROR",
+            "logger": "Payments",
+            "color": "green",
+        }
+        for second in range(10)
+    ]
+    elasticsearch_server.send("PUT", "/logs-shop", {"mappings": {"properties": {"logger": TEXT}}})
+    elasticsearch_server.index("logs-shop", lines)
+    elasticsearch_server.refresh("logs-shop")
+
+
+@pytest.fixture
+def at_servers(
+    filled: None,
+    prometheus_server: PrometheusServer,
+    elasticsearch_server: ElasticsearchServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The settings that say where they are."""
+    monkeypatch.setenv("WATCHDOG_PROMETHEUS__URL", prometheus_server.url)
+    monkeypatch.setenv("WATCHDOG_ELASTICSEARCH__URLS", elasticsearch_server.url)
+
+
+def written(folder: Path, text: str) -> Path:
+    """A rule file."""
+    file = folder / "shop.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.usefixtures("at_servers")
+def test_the_examples_of_what_servers_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def codes(example: str) -> set[str]:
+        (text,) = example_files(example)
+        check_online([written(tmp_path, text)], form="json")
+        return {problem["code"] for problem in json.loads(capsys.readouterr().out)["problems"]}
+
+    assert {code.id: codes(code.wrong) for code in ONLINE} == {code.id: {code.id} for code in ONLINE}
+    assert {code.id: codes(code.right) for code in ONLINE} == {code.id: set[str]() for code in ONLINE}
+
+
+RULES = (
+    HEAD
+    + """\
+  - alert: Errors
+    prometheus: {expr: 'sum(rate(errors_total{color="{{ color }}"}[2m]))'}
+    threshold: {max: 2}
+  - alert: Logs
+    elasticsearch: {index: logs-shop, query: "level:ERROR AND color:{{ color }}"}
+    threshold: {max: 100}
+"""
+)
+
+
+@pytest.mark.usefixtures("at_servers")
+def test_a_table_of_the_values_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, RULES)
+    assert check_online([file], form="text") == 0
+    first, gap, *table = capsys.readouterr().out.splitlines()
+    assert (first, gap) == (f"{file}: ok, target shop (dry-run), 2 rules, 0 roll back", "")
+    assert [re.split(r" {2,}", line) for line in table] == [
+        ["target", "rule", "color", "value", "samples", "outcome"],
+        ["shop", "Errors", "blue", "1", "-", "ok", "1 is at most 2"],
+        ["shop", "Errors", "green", "3", "-", "breach", "3 is above 2"],
+        ["shop", "Logs", "blue", "0", "-", "ok", "0 is at most 100"],
+        ["shop", "Logs", "green", "10", "-", "ok", "10 is at most 100"],
+    ]
+
+
+@pytest.mark.usefixtures("at_servers")
+def test_what_is_missing_is_told_at_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, RULES.replace("errors_total", "error_total").replace("level:", "levle:"))
+    assert check_online([file], form="text") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(";")[0] for line in lines if line.startswith(str(file))] == [
+        f"{file}:6:24: R601: Prometheus has had no metric 'error_total' for 1h",
+        f"{file}:9:46: R603: no field 'levle' in logs-shop",
+    ]
+
+
+def test_F01_a_server_that_is_not_there_is_no_mistake_of_the_file(
+    prometheus_server: PrometheusServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WATCHDOG_PROMETHEUS__URL", prometheus_server.url)
+    monkeypatch.setenv("WATCHDOG_ELASTICSEARCH__URLS", NOBODY)
+    file = written(tmp_path, RULES)
+    assert check_online([file], form="text") == 3
+    told = capsys.readouterr()
+    assert "R603" not in told.out
+    assert "Elasticsearch at http://127.0.0.1:1 refuses the connection" in told.err
+
+
+def test_files_that_are_not_well_are_told_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WATCHDOG_PROMETHEUS__URL", NOBODY)
+    assert check_online([written(tmp_path, RULES.replace("max: 2", "mxa: 2"))], form="text") == 1
+    assert "the servers were not asked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["WATCHDOG_PROMETHEUS__URL", "WATCHDOG_ELASTICSEARCH__URLS"])
+def test_a_source_that_nobody_named_is_wrong_usage(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in ("WATCHDOG_PROMETHEUS__URL", "WATCHDOG_ELASTICSEARCH__URLS"):
+        monkeypatch.setenv(each, NOBODY)
+    monkeypatch.delenv(name)
+    assert check_online([written(tmp_path, RULES)], form="text") == 2
+    assert name in capsys.readouterr().err
+
+
+def test_a_path_that_does_not_exist_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_online([tmp_path / "rulez"], form="text") == 2
+    assert "no such file or folder" in capsys.readouterr().err

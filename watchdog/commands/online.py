@@ -1,0 +1,160 @@
+"""`watchdog check --online`: asks the real servers whether what the rules speak of is there, and what its value is now.
+
+Law: it only reads; a server that cannot be asked is told as such, and never as a mistake of a rule file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from watchdog.commands.check import FINDINGS, USAGE, is_missing, show, tell
+from watchdog.commands.formats import Checked, Value
+from watchdog.commands.inquiry import ElasticsearchInquiry, PrometheusInquiry, UnreachableError
+from watchdog.core.evaluate import judge
+from watchdog.core.model import Measurement, Outcome
+from watchdog.core.rules.document import read_document
+from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.problem import Finding, Problem
+from watchdog.core.visible import visible
+from watchdog.ruleset import check_rules
+from watchdog.settings import Settings, SettingsError, load_settings
+
+UNREACHABLE = 3
+AT_ONCE = 4
+"""Rules that are asked at the same time: people look at dashboards on the same servers."""
+
+Inquiry = PrometheusInquiry | ElasticsearchInquiry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one rule. ``unreachable`` says why its server could not be asked."""
+
+    findings: tuple[Finding, ...] = ()
+    values: tuple[Value, ...] = ()
+    unreachable: str = ""
+
+
+class NotToldError(Exception):
+    """Nobody said where a source is."""
+
+
+def check_online(paths: Sequence[Path], *, form: str) -> int:
+    """Checks files and folders, asks the servers, prints what was found, and returns the exit code."""
+    if missing := [path for path in paths if is_missing(path)]:
+        for path in missing:
+            tell(f"{visible(str(path))}: no such file or folder; check the path")
+        return USAGE
+    targets, problems = check_rules(*paths)
+    checked = Checked(targets=targets, problems=problems)
+    if not checked.is_well:
+        show(checked, form=form)
+        tell("the servers were not asked: the files come first")
+        return FINDINGS
+    try:
+        return asyncio.run(_ask_and_show(checked, load_settings(), form=form))
+    except (SettingsError, NotToldError) as error:
+        tell(str(error))
+        return USAGE
+
+
+async def _ask_and_show(checked: Checked, settings: Settings, *, form: str) -> int:
+    needed = {rule.source for target in checked.targets.values() for rule in target.rules}
+    asked = [(name, target, number) for name, target in checked.targets.items() for number in range(len(target.rules))]
+    async with _inquiries(settings, needed) as inquiries:
+        free, slot = asyncio.Semaphore(AT_ONCE), float(int(time.time()))
+
+        async def ask(target: Target, rule: Rule) -> Answer:
+            async with free:
+                return await _answer(inquiries, rule, target, slot=slot)
+
+        answers = await asyncio.gather(*(ask(target, target.rules[number]) for _, target, number in asked))
+    problems = list(checked.problems)
+    for (name, _, number), answer in zip(asked, answers, strict=True):
+        problems += _problems(name, number, answer.findings)
+    values = tuple(value for answer in answers for value in answer.values)
+    code = show(replace(checked, problems=tuple(sorted(problems)), values=values), form=form)
+    dead = {answer.unreachable for answer in answers if answer.unreachable}
+    for sentence in sorted(dead):
+        tell(visible(sentence))
+    return UNREACHABLE if dead else code
+
+
+async def _answer(inquiries: Mapping[str, Inquiry], rule: Rule, target: Target, *, slot: float) -> Answer:
+    inquiry = inquiries.get(rule.source)
+    if inquiry is None:
+        return Answer()
+    try:
+        findings = await inquiry.findings(rule, target, slot=slot)
+    except UnreachableError as error:
+        return Answer(unreachable=str(error))
+    measured = {
+        color: await inquiry.source.measure(rule, color=color, namespace=target.namespace, slot=slot)
+        for color in target.colors
+    }
+    if all(finding.code in _HARMLESS for finding in findings):
+        findings += _refusals(rule, measured)
+    values = [_value(target, rule, color, measurement) for color, measurement in measured.items()]
+    return Answer(findings=tuple(findings), values=tuple(values))
+
+
+_HARMLESS = frozenset({"R605", "R606"})
+"""Findings that do not explain by themselves why a source refuses to answer."""
+
+
+def _refusals(rule: Rule, measured: Mapping[str, Measurement]) -> list[Finding]:
+    reasons = {each.reason: color for color, each in measured.items() if each.failure is Outcome.ERROR}
+    return [
+        Finding(path=(rule.source,), code="R604", message=f"asked for {color}, {reason}", at_key=True)
+        for reason, color in reasons.items()
+    ]
+
+
+def _value(target: Target, rule: Rule, color: str, measurement: Measurement) -> Value:
+    outcome, reason = judge(rule, measurement)
+    return Value(
+        target=target.target,
+        alert=rule.alert,
+        color=color,
+        outcome=outcome.value,
+        reason=reason,
+        value=measurement.value,
+        samples=measurement.samples,
+    )
+
+
+def _problems(name: str, number: int, findings: Collection[Finding]) -> list[Problem]:
+    """The findings about a rule at their places in its file."""
+    if not findings:
+        return []
+    places = read_document(name, Path(name).read_text(encoding="utf-8")).places
+    return [places.problem(finding.under(("rules", number))) for finding in findings]
+
+
+@asynccontextmanager
+async def _inquiries(settings: Settings, needed: Collection[str]) -> AsyncIterator[Mapping[str, Inquiry]]:
+    """The servers that the rules ask. Raises NotToldError for one that nobody named."""
+    async with AsyncExitStack() as stack:
+        found: dict[str, Inquiry] = {}
+        if "prometheus" in needed:
+            if settings.prometheus is None:
+                raise NotToldError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
+            from watchdog.sources.prometheus import PrometheusSource  # noqa: PLC0415
+
+            prometheus = PrometheusSource(settings.prometheus)
+            stack.push_async_callback(prometheus.close)
+            found["prometheus"] = PrometheusInquiry(prometheus)
+        if "elasticsearch" in needed:
+            if settings.elasticsearch is None:
+                raise NotToldError("the rules ask Elasticsearch; say where with WATCHDOG_ELASTICSEARCH__URLS")
+            from watchdog.sources.elasticsearch import ElasticsearchSource  # noqa: PLC0415
+
+            elasticsearch = ElasticsearchSource(settings.elasticsearch)
+            stack.push_async_callback(elasticsearch.close)
+            found["elasticsearch"] = ElasticsearchInquiry(elasticsearch)
+        yield found
