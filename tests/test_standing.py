@@ -44,6 +44,21 @@ def test_only_what_is_held_has_series_and_is_waited_for() -> None:
     assert 'target="shop"' not in generate_latest(metrics.registry).decode()
 
 
+def test_other_rules_are_those_of_the_shards_that_are_held() -> None:
+    told, metrics, health = standing()
+    told.gained(1)
+    assert not told.holds_the_first
+    health.rules_loaded(["bank", "market"])
+    told.rules_loaded([{"bank": ["Errors"]}, {"market": ["Slow"]}], digest="e")
+    assert health.ready().sentence == "No completed tick yet of: market."
+    shown = generate_latest(metrics.registry).decode()
+    assert 'target="market"' in shown
+    assert 'target="shop"' not in shown
+    assert 'digest="e"' in shown
+    told.gained(0)
+    assert told.holds_the_first
+
+
 def test_an_outage_is_told_once_and_the_next_one_again() -> None:
     told, _, _ = standing()
     with structlog.testing.capture_logs() as lines:

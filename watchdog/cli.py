@@ -124,6 +124,7 @@ def _run(settings: "Settings") -> None:
     from watchdog.logs import configure_logging  # noqa: PLC0415
     from watchdog.ruleset import RuleSet, read_rules  # noqa: PLC0415
     from watchdog.settings import unknown_variables  # noqa: PLC0415
+    from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
 
     rules = read_rules(settings.rules)
     if not isinstance(rules, RuleSet):
@@ -134,8 +135,8 @@ def _run(settings: "Settings") -> None:
     for name in unknown_variables(os.environ):
         structlog.get_logger().warning("unknown setting", name=name)
     try:
-        asyncio.run(run_daemon(settings, rules))
-    except (ConfigurationError, MissingSourceError) as error:
+        asyncio.run(run_daemon(settings, rules, reloads=True))
+    except (ConfigurationError, FrozenRulesError, MissingSourceError) as error:
         _stop(str(error), USAGE)
     except OSError as error:
         _stop(f"cannot listen on {settings.listen}: {error}", USAGE)

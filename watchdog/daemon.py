@@ -5,8 +5,10 @@ Law: this is the only place where the parts meet; what each of them does is deci
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 
@@ -19,22 +21,28 @@ from watchdog.cluster.access import (
     journal_permissions,
     lease_permissions,
     missing_permissions,
+    own_event_permission,
     permissions_needed,
     permissions_to_look,
 )
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal, last_rollbacks
 from watchdog.cluster.observe import Myself
+from watchdog.core.alert import Alert
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
 from watchdog.fleet import Fleet
 from watchdog.loop import Source, Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
+from watchdog.reload import RefusedError, Reloader
+from watchdog.roster import Roster
+from watchdog.rules_news import RulesNews
 from watchdog.ruleset import RuleSet
 from watchdog.settings import Settings, parse_listen
 from watchdog.shards import elector_of, leases_of, name_in_leases, replica_name, shards_of, watch_while_held
 from watchdog.standing import Standing
+from watchdog.subpath import check_mount
 from watchdog.telling import Fanout, Telling
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
@@ -50,31 +58,36 @@ class MissingSourceError(Exception):
     """A rule asks a source that the settings do not name."""
 
 
-async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None = None) -> None:
+async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None = None, reloads: bool = False) -> None:
     """Watches every target until SIGTERM or SIGINT, or until cancelled.
 
-    ``listener`` hears what the log hears. Raises MissingSourceError, ConfigurationError or OSError (the address to
-    listen on) before anything is watched.
+    ``listener`` hears what the log hears. With ``reloads`` the rules were read from the folder of the settings, which
+    is looked at again and again. Raises MissingSourceError, FrozenRulesError, ConfigurationError or OSError
+    (the address to listen on) before anything is watched.
     """
+    if reloads:
+        check_mount(settings.rules)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     metrics, health, pulse = Metrics(), Health(), Pulse()
     async with AsyncExitStack() as stack:
-        sources = await stack.enter_async_context(_sources(settings, rules.targets))
+        sources = dict(await stack.enter_async_context(_sources(settings, rules.targets)))
         cluster = await stack.enter_async_context(await Cluster.connect(settings.kubeconfig, settings.kube_context))
         outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)
         reporter = Fanout(telling, listener) if listener else telling
         fleet = _fleet(settings, rules, cluster)
+        roster = Roster(rules.targets)
+        memories: dict[str, MemoryJournal] = {}
 
         def watch(target: Target, writer: Cluster) -> Watch:
             return Watch(
                 target,
                 cluster=writer,
                 sources=sources,
-                journal=_journal(settings, target, writer),
+                journal=_journal(settings, target, writer, memories),
                 reporter=reporter,
                 fleet=fleet,
                 instance=_instance(settings, target),
@@ -85,6 +98,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         listening = serving(parse_listen(settings.listen), health=health, registry=metrics.registry)
         address = await stack.enter_async_context(listening)
         metrics.rules_loaded(rules.digest, _alerts(rules.targets))
+        metrics.rules_reloaded(at=time.time())
         health.rules_loaded(each.target for each in rules.targets)
         _log.info(
             "started", version=__version__, targets=len(rules.targets), listening=f"{address.host}:{address.port}"
@@ -96,34 +110,91 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
             looking = [each for target in _enforced(settings, rules.targets) for each in _looking(target)]
             await _warn_of_missing_permissions(cluster, looking, without="it does not see who else scales")
             writer = cluster.guarded(pulse.is_steady)
-            if settings.leader_election:
-                shards = shards_of(rules.targets, settings.shards)
-                alerts = [_alerts(shard) for shard in shards]
-                standing = Standing(
-                    alerts,
-                    digest=rules.digest,
-                    metrics=metrics,
-                    health=health,
-                    post=telling.alert,
-                    namespace=settings.namespace or "",
-                    me=replica_name(settings),
-                )
-                elector = elector_of(settings, cluster, listener=standing)
-                await watch_while_held(elector, shards, watch, cluster=writer, stopping=stopping)
+            standing = _standing(settings, rules, metrics=metrics, health=health, post=telling.alert)
+            force = _Force(settings, stack, sources, roster, fleet, cluster, metrics, health, standing)
+            reloading = group.create_task(force.reload(rules, post=reporter.alert)) if reloads else None
+            if standing is not None:
+                elector, shards = elector_of(settings, cluster, listener=standing), settings.shards
+                await watch_while_held(elector, roster, watch, shards=shards, cluster=writer, stopping=stopping)
             else:
-                await _watch_until(stopping, [watch(target, writer) for target in rules.targets])
+                await _watch_until(stopping, roster, lambda target: watch(target, writer))
+            if reloading is not None:
+                reloading.cancel()
             heartbeat.cancel()
             await outbox.close(ALERT_GRACE_SECONDS)
         _log.info("stopped")
 
 
-async def _watch_until(stopping: asyncio.Event, watches: Iterable[Watch]) -> None:
-    """Runs the watches; once stopping is set, each ends its tick within a grace, or is cancelled."""
+@dataclass(frozen=True, slots=True)
+class _Force:
+    """The rules in force, and everything that has to know when others are."""
+
+    settings: Settings
+    stack: AsyncExitStack
+    sources: dict[str, Source]
+    roster: Roster
+    fleet: Fleet
+    cluster: Cluster
+    metrics: Metrics
+    health: Health
+    standing: Standing | None
+
+    async def reload(self, rules: RuleSet, *, post: Callable[[Alert], None]) -> None:
+        """Looks at the files for ever."""
+        news = RulesNews(
+            self.cluster,
+            metrics=self.metrics,
+            post=post,
+            speaks=lambda: self.standing is None or self.standing.holds_the_first,
+            myself=_where_to_tell(self.settings, rules.targets),
+        )
+        await Reloader(self.settings.rules, rules, apply=self.apply, listener=news).run()
+
+    async def apply(self, rules: RuleSet) -> None:
+        """Puts them in force. Raises RefusedError, and has changed nothing then."""
+        try:
+            more = await self.stack.enter_async_context(_sources(self.settings, rules.targets, known=self.sources))
+        except MissingSourceError as error:
+            raise RefusedError(str(error)) from error
+        self.sources.update(more)
+        self.fleet.size = len(rules.targets)
+        self.health.rules_loaded(target.target for target in rules.targets)
+        if self.standing is not None:
+            self.standing.rules_loaded(_shards(self.settings, rules), digest=rules.digest)
+        else:
+            self.metrics.rules_loaded(rules.digest, _alerts(rules.targets))
+        self.roster.replace(rules.targets)
+        await _warn_of_missing_permissions(self.cluster, _permissions(self.settings, rules.targets))
+
+
+def _standing(
+    settings: Settings, rules: RuleSet, *, metrics: Metrics, health: Health, post: Callable[[Alert], None]
+) -> Standing | None:
+    """Who tells of the Leases; None without an election."""
+    if not settings.leader_election:
+        return None
+    return Standing(
+        _shards(settings, rules),
+        digest=rules.digest,
+        metrics=metrics,
+        health=health,
+        post=post,
+        namespace=settings.namespace or "",
+        me=replica_name(settings),
+    )
+
+
+def _shards(settings: Settings, rules: RuleSet) -> list[dict[str, list[str]]]:
+    return [_alerts(shard) for shard in shards_of(rules.targets, settings.shards)]
+
+
+async def _watch_until(stopping: asyncio.Event, roster: Roster, watch_of: Callable[[Target], Watch]) -> None:
+    """Watches; once stopping is set, each watch ends its tick within a grace, or is cancelled."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(watch.run(stopping)) for watch in watches]
+        watching = group.create_task(roster.watch(watch_of, stopping))
         await stopping.wait()
         _log.info("stopping")
-        _, late = await asyncio.wait(tasks, timeout=TICK_GRACE_SECONDS)
+        _, late = await asyncio.wait((watching,), timeout=TICK_GRACE_SECONDS)
         for task in late:
             task.cancel()
 
@@ -132,9 +203,10 @@ def _alerts(targets: Iterable[Target]) -> dict[str, list[str]]:
     return {target.target: [rule.alert for rule in target.rules] for target in targets}
 
 
-def _journal(settings: Settings, target: Target, cluster: Cluster) -> JournalStore:
+def _journal(settings: Settings, target: Target, cluster: Cluster, memories: dict[str, MemoryJournal]) -> JournalStore:
+    """Where the target's journal is; ``memories`` are those of this process, for the next watch of the same target."""
     if settings.dry_run or target.mode is Mode.DRY_RUN:
-        return MemoryJournal(target.target)
+        return memories.setdefault(target.target, MemoryJournal(target.target))
     namespace = settings.namespace or target.namespace
     return ConfigMapJournal(cluster, namespace, target.target, instance=_instance(settings, target))
 
@@ -164,10 +236,18 @@ def _myself(settings: Settings) -> Myself | None:
     return Myself(namespace=settings.namespace, deployment=settings.deployment)
 
 
+def _where_to_tell(settings: Settings, targets: Iterable[Target]) -> Myself | None:
+    """The watchdog's own Deployment, but not in a dry run: an Event is a write."""
+    is_dry = settings.dry_run or all(target.mode is Mode.DRY_RUN for target in targets)
+    return None if is_dry else _myself(settings)
+
+
 @asynccontextmanager
-async def _sources(settings: Settings, targets: Iterable[Target]) -> AsyncIterator[Mapping[str, Source]]:
-    """The sources that the rules need, and no other: their clients cost memory."""
-    needed = {rule.source for target in targets for rule in target.rules}
+async def _sources(
+    settings: Settings, targets: Iterable[Target], *, known: Collection[str] = ()
+) -> AsyncIterator[Mapping[str, Source]]:
+    """The sources that the rules need beside those that are known, and no other: their clients cost memory."""
+    needed = {rule.source for target in targets for rule in target.rules} - set(known)
     async with AsyncExitStack() as stack:
         sources: dict[str, Source] = {}
         if "prometheus" in needed:
@@ -205,6 +285,8 @@ def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permissi
         needed += journal_permissions(settings.namespace or target.namespace, [target.target])
     if enforced and settings.namespace is not None:
         needed.append(census_permission(settings.namespace))
+    if enforced and settings.namespace is not None and settings.deployment is not None:
+        needed.append(own_event_permission(settings.namespace))
     if enforced and settings.leader_election and settings.namespace is not None:
         needed += lease_permissions(settings.namespace, leases_of(settings))
     return needed

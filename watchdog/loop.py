@@ -103,6 +103,16 @@ class Watch:
         self._urgent = False
         self._failing_since: float | None = None
 
+    @property
+    def target(self) -> Target:
+        """What is watched, by which rules."""
+        return self._target
+
+    @property
+    def is_rolling_back(self) -> bool:
+        """True while a rollback is open, as far as it was seen."""
+        return self._known.journal.trip is not None
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Ticks each slot, each second while something is urgent, at once after a switch; stops between two ticks."""
         while not stopping.is_set():

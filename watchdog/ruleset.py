@@ -39,6 +39,12 @@ def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
     return RuleSet(targets, reading.digest(), _warnings(files))
 
 
+def fingerprint(folder: Path) -> str:
+    """The `RuleSet.digest` that the files would have, and another one for files that cannot be read."""
+    reading = _read((folder,))
+    return "\n".join([reading.digest(), *map(str, reading.problems)])
+
+
 def check_rules(*paths: Path) -> tuple[dict[str, Target], tuple[Problem, ...]]:
     """The target of each file that is well, and every problem and warning of all of them."""
     reading = _read(paths)

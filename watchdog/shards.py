@@ -6,7 +6,7 @@ Law: whatever writes to a workload asks the clock right before each write whethe
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from watchdog.cluster.client import FIELD_MANAGER, Cluster
 from watchdog.cluster.lease import Leases
@@ -14,6 +14,7 @@ from watchdog.core.rules.language import Target
 from watchdog.core.sharding import lease_names, shard_of
 from watchdog.elector import Elector, Listener
 from watchdog.loop import Watch
+from watchdog.roster import Roster
 from watchdog.settings import Settings
 
 WatchFor = Callable[[Target, Cluster], Watch]
@@ -54,9 +55,10 @@ def name_in_leases(settings: Settings) -> str:
 
 async def watch_while_held(
     elector: Elector,
-    shards: Sequence[Sequence[Target]],
+    roster: Roster,
     watch_for: WatchFor,
     *,
+    shards: int,
     cluster: Cluster,
     stopping: asyncio.Event,
 ) -> None:
@@ -64,9 +66,10 @@ async def watch_while_held(
 
     async def serve(shard: int, stop: asyncio.Event) -> None:
         writer = cluster.guarded(lambda: elector.may_act(shard))
-        async with asyncio.TaskGroup() as group:
-            for target in shards[shard]:
-                group.create_task(watch_for(target, writer).run(stop))
-            await stop.wait()
+        await roster.watch(
+            lambda target: watch_for(target, writer),
+            stop,
+            belongs=lambda target: shard_of(target.target, shards) == shard,
+        )
 
     await elector.run(serve, stopping)

@@ -45,6 +45,16 @@ class Standing:
         self._failures: dict[str, str] = {}
         metrics.standing_by(len(targets))
 
+    def rules_loaded(self, targets: Sequence[Mapping[str, Sequence[str]]], *, digest: str) -> None:
+        """Other rules are in force; the shards are the same."""
+        self._targets, self._digest = targets, digest
+        self._tell_what_is_held()
+
+    @property
+    def holds_the_first(self) -> bool:
+        """True for the one replica that tells what concerns all of them."""
+        return 0 in self._held
+
     def looked(self) -> None:
         """Ready, also without a shard: it stands by."""
         self._failures.pop("", None)

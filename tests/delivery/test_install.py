@@ -20,6 +20,7 @@ from watchdog.cluster.access import (
     census_permission,
     journal_permissions,
     lease_permissions,
+    own_event_permission,
     permissions_needed,
     permissions_to_look,
 )
@@ -123,7 +124,10 @@ def test_the_token_may_what_the_code_asks_for_and_nothing_else(ground: Ground, c
     own = Permission(verb="get", group="apps", resource="deployments", namespace=home, name=RELEASE)
     for namespace, needed in (
         (ground.space, {*permissions_needed(target), *permissions_to_look(target)}),
-        (home, {own, census_permission(home), *leases, *journal_permissions(home, ["bank"])}),
+        (
+            home,
+            {own, own_event_permission(home), census_permission(home), *leases, *journal_permissions(home, ["bank"])},
+        ),
         ("default", set()),
     ):
         assert permissions_of(ground.client, namespace) - permissions_of(nobody, namespace) == needed

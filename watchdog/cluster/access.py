@@ -79,6 +79,11 @@ def census_permission(namespace: str) -> Permission:
     return Permission(verb="list", group="", resource="configmaps", namespace=namespace)
 
 
+def own_event_permission(namespace: str) -> Permission:
+    """What telling on the watchdog's own Deployment needs."""
+    return Permission(verb="create", group="events.k8s.io", resource="events", namespace=namespace)
+
+
 def lease_permissions(namespace: str, names: Iterable[str]) -> tuple[Permission, ...]:
     """What the election needs. What does not exist yet, and a list, cannot be limited to names."""
     group, resource = "coordination.k8s.io", "leases"

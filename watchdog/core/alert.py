@@ -28,6 +28,7 @@ class AlertKind(StrEnum):
     LEASE = "lease"
     DIGEST = "digest"
     FORWARD = "forward"
+    RULES_REFUSED = "rules_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

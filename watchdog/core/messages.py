@@ -3,6 +3,7 @@
 Law: every message says what, where, why and what to type next.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from watchdog.core import advice
@@ -18,6 +19,9 @@ from watchdog.core.others import Others
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
 from watchdog.core.rules.language import Rule, Target
+
+_WATCHDOG = "canary-watchdog"
+_MOST_NOTES = 5
 
 
 def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *, now: float) -> Alert:
@@ -164,6 +168,33 @@ def held(
         rules=rules,
         notes=_notes(target, rules, color=bad or ""),
         commands=(_look(target), *_by_hand(target, status, bad)),
+    )
+
+
+def rules_refused(problems: Sequence[str], files: str, *, namespace: str, now: float) -> Alert:
+    """Changed rule files are not in force; ``files`` is a hash of them."""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Alert(
+        kind=AlertKind.RULES_REFUSED,
+        key=f"rules/{files}/refused",
+        target=_WATCHDOG,
+        namespace=namespace,
+        at=now,
+        text=f"The rule files changed and are refused; the rules before them stay in force. {problems[0]}{more}",
+        notes=tuple((f"problem {number}", problem) for number, problem in enumerate(problems[:_MOST_NOTES], 1)),
+        commands=(("see all problems", "watchdog check rules/"),),
+    )
+
+
+def rules_accepted(files: str, *, namespace: str, now: float) -> Alert:
+    """After a refusal the rule files are in force again."""
+    return Alert(
+        kind=AlertKind.RESOLVED,
+        key=f"rules/{files}/accepted",
+        target=_WATCHDOG,
+        namespace=namespace,
+        at=now,
+        text="The rule files are well again, and in force.",
     )
 
 

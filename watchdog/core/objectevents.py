@@ -19,14 +19,14 @@ class ObjectEvent:
     kind: Literal["Service", "Deployment"]
     name: str
     uid: str
-    reason: Literal["RolledBack", "ScaledDown", "Recovered", "NotRecovered", "RollbackHeld"]
+    reason: Literal["RolledBack", "ScaledDown", "Recovered", "NotRecovered", "RollbackHeld", "RulesRefused"]
     note: str
     occasion: str
 
     @property
     def is_warning(self) -> bool:
         """True when somebody should look."""
-        return self.reason in ("RollbackHeld", "NotRecovered")
+        return self.reason in ("RollbackHeld", "NotRecovered", "RulesRefused")
 
 
 def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[ObjectEvent, ...]:
@@ -55,6 +55,11 @@ def held_event(hold: Hold, status: TargetStatus, *, occasion: str) -> ObjectEven
         note=f"{hold.reason}: {hold.sentence}",
         occasion=occasion,
     )
+
+
+def refused_event(deployment: str, uid: str, note: str, *, occasion: str) -> ObjectEvent:
+    """The Event on the watchdog's own Deployment that says why changed rule files are not in force."""
+    return ObjectEvent(kind="Deployment", name=deployment, uid=uid, reason="RulesRefused", note=note, occasion=occasion)
 
 
 def _on_service(

@@ -46,6 +46,7 @@ _TITLES = {
     AlertKind.LEASE: "Lease lost",
     AlertKind.DIGEST: "Many alerts",
     AlertKind.FORWARD: "Switched forward",
+    AlertKind.RULES_REFUSED: "Rules refused",
 }
 
 

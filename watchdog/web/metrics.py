@@ -44,6 +44,16 @@ class Metrics:
         self._rules = _RuleMetrics(registry)
         self._decisions = _DecisionMetrics(registry)
         self._rule_set = Info("watchdog_rule_set", "The rule set in force.", registry=registry)
+        self._reload_succeeded = Gauge(
+            "watchdog_rules_last_reload_successful",
+            "1 when the rule files that were read last are in force.",
+            registry=registry,
+        )
+        self._reloaded_at = Gauge(
+            "watchdog_rules_last_reload_success_timestamp_seconds",
+            "When rule files were last put in force.",
+            registry=registry,
+        )
         self._rollbacks = Counter(
             "watchdog_rollbacks", "Rollbacks that ended, by result.", ["target", "result"], registry=registry
         )
@@ -79,6 +89,15 @@ class Metrics:
         self._ticks.keep(rules)
         self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
         self._decisions.keep(rules)
+
+    def rules_reloaded(self, *, at: float) -> None:
+        """What the rule files say is in force; ``at`` is Unix seconds."""
+        self._reload_succeeded.set(1)
+        self._reloaded_at.set(at)
+
+    def rules_refused(self) -> None:
+        """The rule files say something that is not in force."""
+        self._reload_succeeded.set(0)
 
     def standing_by(self, shards: int) -> None:
         """There are that many shards, and this replica holds none of them yet."""

@@ -1,0 +1,392 @@
+"""Changed rule files: the whole new set, or nothing of it; what people are told; what goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.core.making import RULE
+from tests.notify.receiver import Receiver, listening
+from tests.stack.ports import free_port
+from tests.stack.wait import eventually
+from tests.test_loop import SERVICES, WELL, Ear, Script
+from tests.test_ruleset import RULES, mount, write
+from watchdog.cluster.client import Cluster
+from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.core.annotations import KNOWN_GOOD
+from watchdog.core.model import Measurement, Phase
+from watchdog.core.rules.language import Target
+from watchdog.core.transition import Event
+from watchdog.daemon import run
+from watchdog.loop import Watch
+from watchdog.reload import RefusedError, Reloader
+from watchdog.roster import Roster
+from watchdog.ruleset import RuleSet, read_rules
+from watchdog.settings import PrometheusSettings, Settings
+from watchdog.sim.kubernetes.kinds import EVENT
+from watchdog.sim.world import SimulatedWorld
+from watchdog.subpath import subpath_mount
+
+
+@dataclass
+class Told:
+    """What a reloader did: the targets of each set that it put in force, and what it told."""
+
+    applied: list[list[str]] = field(default_factory=list)
+    reload: list[str] = field(default_factory=list)
+    refusals: list[list[str]] = field(default_factory=list)
+    refuses: str = ""
+
+    async def apply(self, rules: RuleSet) -> None:
+        if self.refuses:
+            raise RefusedError(self.refuses)
+        self.applied.append([target.target for target in rules.targets])
+
+    async def reloaded(self, rules: RuleSet) -> None:
+        self.reload.append(rules.digest)
+
+    async def refused(self, problems: Sequence[str], fingerprint: str) -> None:
+        assert fingerprint
+        self.refusals.append([problem.rpartition("/")[2].partition(";")[0] for problem in problems])
+
+
+def reloader(folder: Path) -> tuple[Reloader, Told]:
+    """A reloader of a folder whose files are in force."""
+    rules, told = read_rules(folder), Told()
+    assert isinstance(rules, RuleSet)
+    return Reloader(folder, rules, apply=told.apply, listener=told), told
+
+
+async def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "notes.txt").touch()
+    await looks.look()
+    assert (told.applied, told.reload, told.refusals) == ([], [], [])
+
+
+async def test_F70_a_config_map_that_is_swapped_is_put_in_force_as_a_whole(tmp_path: Path) -> None:
+    mount(tmp_path, "..1", "a.yaml")
+    looks, told = reloader(tmp_path)
+    mount(tmp_path, "..2", "a.yaml", "b.yaml", version=2)
+    await looks.look()
+    await looks.look()
+    assert told.applied == [["a", "b"]]
+    assert len(told.reload) == 1
+
+
+async def test_F68_a_set_with_a_problem_changes_nothing_and_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    write(tmp_path, "b.yaml")
+    write(tmp_path, "a.yaml", RULES.format(name="a") + "    fro: 1m\n")
+    await looks.look()
+    await looks.look()
+    assert told.applied == []
+    assert told.refusals == [["a.yaml:8:5: R201: unknown key 'fro'"]]
+    write(tmp_path, "a.yaml", RULES.format(name="a") + "    fra: 1m\n")
+    await looks.look()
+    assert len(told.refusals) == 2
+
+
+async def test_the_set_that_is_in_force_comes_back_well_after_a_refusal(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    for text in ("{", None):
+        write(tmp_path, "a.yaml", text)
+        await looks.look()
+    assert (told.applied, len(told.refusals), len(told.reload)) == ([], 1, 1)
+
+
+async def test_F68_files_that_are_gone_change_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    file.unlink()
+    await looks.look()
+    shutil.rmtree(tmp_path)
+    await looks.look()
+    assert told.applied == []
+    assert len(told.refusals) == 2
+
+
+async def test_a_set_that_cannot_be_put_in_force_is_refused_and_tried_again_when_it_changes(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    told.refuses = "nobody said where Elasticsearch is"
+    write(tmp_path, "b.yaml")
+    await looks.look()
+    assert told.refusals == [["nobody said where Elasticsearch is"]]
+    told.refuses = ""
+    write(tmp_path, "c.yaml")
+    await looks.look()
+    assert told.applied == [["a", "b", "c"]]
+
+
+VOLUMES = "/var/lib/kubelet/pods/0b1f/volumes/kubernetes.io~configmap"
+
+
+@pytest.mark.parametrize(
+    ("root", "place", "is_subpath"),
+    [
+        pytest.param(f"{VOLUMES}/rules", "/etc/watchdog/rules", False, id="a whole ConfigMap"),
+        pytest.param(
+            f"{VOLUMES}/rules/..2026_01/shop.yaml", "/etc/watchdog/rules/shop.yaml", True, id="one file of it"
+        ),
+        pytest.param(f"{VOLUMES}/rules/..2026_01/sub", "/etc/watchdog/rules", True, id="a folder of it"),
+        pytest.param(
+            "/pods/0b1f/volume-subpaths/rules/dog/0", "/etc/watchdog/rules", True, id="as another runtime says"
+        ),
+        pytest.param(f"{VOLUMES}/other/..2026_01/x.yaml", "/etc/other/x.yaml", False, id="of something else"),
+        pytest.param("/", "/etc/watchdog/rules", False, id="a disk"),
+    ],
+)
+def test_F70_a_subpath_mount_is_recognized(root: str, place: str, *, is_subpath: bool) -> None:
+    mounts = f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 98:0 {root} {place} ro,relatime master:1 - ext4 /dev/sda rw\n"
+    assert subpath_mount(Path("/etc/watchdog/rules"), mounts) == (place if is_subpath else None)
+
+
+def test_an_ordinary_folder_is_no_subpath_mount(tmp_path: Path) -> None:
+    assert subpath_mount(tmp_path) is None
+
+
+@dataclass
+class Shop:
+    """A roster on a simulated cluster, whose only source is a script."""
+
+    cluster: Cluster
+    script: Script = field(default_factory=lambda: Script({"green": WELL, "blue": WELL}))
+    ear: Ear = field(default_factory=Ear)
+    begun: list[Target] = field(default_factory=list)
+    roster: Roster = field(default_factory=lambda: Roster([]))
+    watches: dict[str, Watch] = field(default_factory=dict)
+
+    def watch(self, target: Target) -> Watch:
+        """A new watch of a target."""
+        self.begun.append(target)
+        self.watches[target.target] = watch = Watch(
+            target,
+            cluster=self.cluster,
+            sources={"prometheus": self.script},
+            journal=ConfigMapJournal(self.cluster, "banking-app", target.target),
+            reporter=self.ear,
+        )
+        return watch
+
+    def phases(self, name: str) -> dict[str, Phase]:
+        """The phases of the rules, as the next watch would read them."""
+        if name not in self.watches:
+            return {}
+        return {alert: state.phase for alert, state in self.watches[name]._known.journal.states.items()}  # noqa: SLF001
+
+    async def measured(self, *alerts: str) -> None:
+        """Returns when each of the rules was asked once more."""
+        before = len(self.script.asked)
+        await eventually(
+            lambda: {alert for alert, _ in self.script.asked[before:]} >= set(alerts), f"{alerts} are asked"
+        )
+
+
+def banking(**fields: object) -> Target:
+    """The banking application with a slot each second."""
+    defaults: dict[str, object] = {
+        "target": "banking-app",
+        "namespace": "banking-app",
+        "mode": "enforce",
+        "interval": "1s",
+        "services": SERVICES,
+        "rollback": {"scale_down_delay": "1s"},
+        "rules": [rule()],
+    }
+    return Target.model_validate(defaults | fields)
+
+
+def rule(alert: str = "ErrorRatio", **fields: object) -> dict[str, object]:
+    """A rule on the script."""
+    return {**RULE, "alert": alert, **fields}
+
+
+@asynccontextmanager
+async def shop(*targets: Target) -> AsyncIterator[Shop]:
+    """The roster while it is watched."""
+    async with (
+        SimulatedWorld(active="green", history=0, pod_ready_delay=0.01) as world,
+        await Cluster.connect(world.kubeconfig, None) as cluster,
+        asyncio.TaskGroup() as group,
+    ):
+        for deployment in ("backend-blue", "frontend-blue"):
+            world.annotate("deployments", deployment, KNOWN_GOOD, "true")
+        found, stopping = Shop(cluster), asyncio.Event()
+        found.roster = Roster(targets)
+        group.create_task(found.roster.watch(found.watch, stopping))
+        try:
+            yield found
+        finally:
+            stopping.set()
+
+
+async def test_a_removed_target_stops_a_new_one_starts_and_the_others_are_not_touched() -> None:
+    one, two, three = (banking(target=name, rules=[rule(name, action="alert")]) for name in ("one", "two", "three"))
+    async with shop(one, two) as watched:
+        await watched.measured("one", "two")
+        watched.roster.replace([two, three])
+        await watched.measured("three")
+        await watched.measured("two", "three")
+        before = len(watched.script.asked)
+        await watched.measured("two", "three")
+        assert "one" not in {alert for alert, _ in watched.script.asked[before:]}
+        assert watched.begun == [one, two, three]
+
+
+async def test_F71_a_changed_rule_begins_anew_and_the_one_beside_it_goes_on() -> None:
+    patient = {"for": "1h", "action": "alert"}
+    before = banking(rules=[rule("Changed", **patient), rule("Same", **patient)])
+    after = banking(rules=[rule("Changed", **patient | {"for": "2h"}), rule("Same", **patient)])
+    async with shop(before) as watched:
+        watched.script.answers = {"green": Measurement(value=0.3)}
+        await eventually(
+            lambda: watched.phases("banking-app") == {"Changed": Phase.PENDING, "Same": Phase.PENDING},
+            "both are pending",
+        )
+        watched.script.answers = {"green": Measurement.nodata("nothing")}
+        watched.roster.replace([after])
+        await eventually(lambda: watched.begun == [before, after], "the changed target is watched anew")
+        await watched.measured("Changed", "Same")
+        await eventually(
+            lambda: watched.phases("banking-app").get("Same") is Phase.PENDING, "the unchanged rule is still pending"
+        )
+        assert watched.phases("banking-app").get("Changed") is not Phase.PENDING
+
+
+@pytest.mark.parametrize("is_removed", [False, True], ids=["changed", "removed"])
+async def test_F72_a_rollback_is_brought_to_its_end_by_the_rules_that_began_it(*, is_removed: bool) -> None:
+    before = banking(rules=[rule()])
+    after = banking(rules=[rule("Another")])
+    async with shop(before) as watched:
+        watched.script.answers = {"green": Measurement(value=0.3), "blue": Measurement.nodata("no traffic")}
+        await eventually(lambda: watched.ear.told(Event.SELECTOR), "the first Service is switched")
+        watched.script.answers = {"green": Measurement(value=0.3), "blue": WELL}
+        watched.roster.replace([] if is_removed else [after])
+        await eventually(lambda: watched.ear.told(Event.FINISHED), "the rollback has ended", within=60)
+        assert watched.begun == [before]
+        if not is_removed:
+            await eventually(lambda: watched.begun == [before, after], "the new rules are in force")
+        assert watched.ear.told(Event.SELECTOR) == ["blue", "blue"]
+        assert watched.ear.told(Event.REPLICAS) == ["0", "0"]
+
+
+MOUNTED = """\
+target: {name}
+namespace: banking-app
+mode: enforce
+interval: 1s
+services: [{{name: {service}, deployment: "{app}-{{{{ color }}}}", selector: {selector}}}]
+rules:
+  - alert: Errors
+    prometheus: {{expr: vector(0)}}
+    threshold: {{max: {limit}}}
+"""
+
+
+def backend(limit: str = "1") -> str:
+    """The rules of the backend."""
+    selector = '{app: "backend-{{ color }}"}'
+    return MOUNTED.format(name="bank", service="backend-service", app="backend", selector=selector, limit=limit)
+
+
+def frontend() -> str:
+    """The rules of the frontend."""
+    selector = '{color: "{{ color }}"}'
+    return MOUNTED.format(name="front", service="frontend-service", app="frontend", selector=selector, limit="1")
+
+
+@dataclass
+class Dog:
+    """A daemon on a simulated cluster, and who is told."""
+
+    port: int
+    world: SimulatedWorld
+    receiver: Receiver
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """A metric; None where there is no such series, or nobody listens yet."""
+        try:
+            text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+        except requests.ConnectionError:
+            return None
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return next((each.value for each in samples if each.name == name and each.labels == labels), None)
+
+    async def has(self, name: str, value: float | None, **labels: str) -> None:
+        """Returns when a metric has a value."""
+        deadline = asyncio.get_running_loop().time() + 30
+        while (found := await asyncio.to_thread(self.value, name, **labels)) != value:
+            assert asyncio.get_running_loop().time() < deadline, f"{name} is {found}"
+            await asyncio.sleep(0.1)
+
+    def alerts(self) -> list[str]:
+        """The kinds of the alerts about rules."""
+        return [each.document["kind"] for each in self.receiver.received if each.document["key"].startswith("rules/")]
+
+
+@asynccontextmanager
+async def daemon(folder: Path) -> AsyncIterator[Dog]:
+    """`watchdog run` in this process, until the test has ended."""
+    async with SimulatedWorld(history=0) as world, listening(Receiver()) as receiver:
+        settings = Settings(
+            rules=folder,
+            kubeconfig=world.kubeconfig,
+            namespace="banking-app",
+            deployment="frontend-blue",
+            prometheus=PrometheusSettings(url=world.prometheus_url),
+            webhook_url=receiver.url,
+            listen=f"127.0.0.1:{(port := free_port())}",
+        )
+        rules = read_rules(folder)
+        assert isinstance(rules, RuleSet)
+        running = asyncio.create_task(run(settings, rules, reloads=True))
+        try:
+            yield Dog(port, world, receiver)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_F68_F70_a_daemon_keeps_its_rules_when_a_config_map_is_refused_and_takes_the_next(tmp_path: Path) -> None:
+    def swap(state: str, **files: str) -> None:
+        mount(tmp_path, state)
+        for name, text in files.items():
+            write(tmp_path / state, f"{name}.yaml", text)
+
+    mount(tmp_path, "..1", "bank.yaml")
+    write(tmp_path / "..1", "bank.yaml", backend())
+    async with daemon(tmp_path) as dog:
+        await dog.has("watchdog_rule_value", 0.0, target="bank", alert="Errors")
+        await dog.has("watchdog_rules_last_reload_successful", 1.0)
+        first = await asyncio.to_thread(dog.value, "watchdog_rules_last_reload_success_timestamp_seconds")
+        swap("..2", bank=backend("-"))
+        await dog.has("watchdog_rules_last_reload_successful", 0.0)
+        await eventually(lambda: dog.alerts() == ["rules_refused"], "people are told")
+        events = [each for each in dog.world.cluster.each(EVENT, "banking-app") if each["reason"] == "RulesRefused"]
+        assert [(each["involvedObject"]["name"], "R2" in each["message"]) for each in events] == [
+            ("frontend-blue", True)
+        ]
+        slots = await asyncio.to_thread(dog.value, "watchdog_ticks_total", target="bank")
+        assert slots is not None
+        (tmp_path / "front.yaml").symlink_to("..data/front.yaml")
+        swap("..3", bank=backend("2"), front=frontend())
+        await dog.has("watchdog_rules_last_reload_successful", 1.0)
+        await dog.has("watchdog_rule_value", 0.0, target="front", alert="Errors")
+        await eventually(lambda: dog.alerts() == ["rules_refused", "resolved"], "people are told that it is well again")
+        second = await asyncio.to_thread(dog.value, "watchdog_rules_last_reload_success_timestamp_seconds")
+        assert (second or 0) > (first or 0) > 0
+        swap("..4", front=frontend())
+        await dog.has("watchdog_rule_value", None, target="bank", alert="Errors")
