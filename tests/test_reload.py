@@ -234,7 +234,10 @@ async def shop(*targets: Target) -> AsyncIterator[Shop]:
 
 
 async def test_a_removed_target_stops_a_new_one_starts_and_the_others_are_not_touched() -> None:
-    one, two, three = (banking(target=name, rules=[rule(name, action="alert")]) for name in ("one", "two", "three"))
+    one, two, three = (
+        banking(target=name, services=[service], rules=[rule(name, action="alert")])
+        for name, service in (("one", SERVICES[0]), ("two", SERVICES[1]), ("three", SERVICES[0]))
+    )
     async with shop(one, two) as watched:
         await watched.measured("one", "two")
         watched.roster.replace([two, three])
@@ -266,19 +269,24 @@ async def test_F71_a_changed_rule_begins_anew_and_the_one_beside_it_goes_on() ->
         assert watched.phases("banking-app").get("Changed") is not Phase.PENDING
 
 
-@pytest.mark.parametrize("is_removed", [False, True], ids=["changed", "removed"])
-async def test_F72_a_rollback_is_brought_to_its_end_by_the_rules_that_began_it(*, is_removed: bool) -> None:
-    before = banking(rules=[rule()])
-    after = banking(rules=[rule("Another")])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param([banking(rules=[rule("Another")])], id="changed"),
+        pytest.param([], id="removed"),
+        pytest.param([banking(target="banking-again")], id="under another name"),
+    ],
+)
+async def test_F72_a_rollback_is_brought_to_its_end_by_the_rules_that_began_it(after: list[Target]) -> None:
+    before = banking()
     async with shop(before) as watched:
         watched.script.answers = {"green": Measurement(value=0.3), "blue": Measurement.nodata("no traffic")}
         await eventually(lambda: watched.ear.told(Event.SELECTOR), "the first Service is switched")
         watched.script.answers = {"green": Measurement(value=0.3), "blue": WELL}
-        watched.roster.replace([] if is_removed else [after])
+        watched.roster.replace(after)
         await eventually(lambda: watched.ear.told(Event.FINISHED), "the rollback has ended", within=60)
         assert watched.begun == [before]
-        if not is_removed:
-            await eventually(lambda: watched.begun == [before, after], "the new rules are in force")
+        await eventually(lambda: watched.begun == [before, *after], "the new rules are in force")
         assert watched.ear.told(Event.SELECTOR) == ["blue", "blue"]
         assert watched.ear.told(Event.REPLICAS) == ["0", "0"]
 

@@ -17,11 +17,12 @@ LINGER_SECONDS = 1.0
 WatchOf = Callable[[Target], Watch]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Running:
     watch: Watch
     stop: asyncio.Event
     task: asyncio.Task[None]
+    leaves: bool = False
 
     @property
     def target(self) -> Target:
@@ -53,31 +54,37 @@ class Roster:
             while not stopping.is_set():
                 changed = self._changed
                 wanted = {target.target: target for target in self.targets if belongs(target)}
-                lingers = _dismiss(running, wanted)
+                lingers = _dismiss(group, running, wanted)
+                # A target under another name waits until the Service is free: two would switch it against each other.
+                taken = {each for old in running.values() if old.leaves for each in _services(old.target)}
                 for name, target in wanted.items():
-                    if name not in running:
+                    if name not in running and not taken & _services(target):
                         running[name] = _begin(group, watch_of(target))
                 await _first_of(stopping, changed, running.values(), within=LINGER_SECONDS if lingers else None)
             for each in running.values():
                 each.stop.set()
 
 
-def _begin(group: asyncio.TaskGroup, watch: Watch) -> _Running:
+def _begin(group: asyncio.TaskGroup, watch: Watch, *, leaves: bool = False) -> _Running:
     stop = asyncio.Event()
-    return _Running(watch, stop, group.create_task(watch.run(stop)))
+    return _Running(watch, stop, group.create_task(watch.run(stop)), leaves)
 
 
-def _dismiss(running: dict[str, _Running], wanted: dict[str, Target]) -> bool:
+def _dismiss(group: asyncio.TaskGroup, running: dict[str, _Running], wanted: dict[str, Target]) -> bool:
     """Lets go whoever is not wanted as he is; True when one of them has a rollback to bring to its end first."""
-    lingers = False
     for name, each in list(running.items()):
-        if each.task.done():
+        each.leaves = each.stop.is_set() or wanted.get(name) != each.target
+        if each.task.done() and each.watch.is_rolling_back:
+            running[name] = _begin(group, each.watch, leaves=True)  # it was begun in the last tick
+        elif each.task.done():
             del running[name]
-        elif wanted.get(name) != each.target and each.watch.is_rolling_back:
-            lingers = True
-        elif wanted.get(name) != each.target:
+        elif each.leaves and not each.watch.is_rolling_back:
             each.stop.set()
-    return lingers
+    return any(each.leaves and not each.stop.is_set() for each in running.values())
+
+
+def _services(target: Target) -> set[tuple[str, str]]:
+    return {(target.namespace, service.name) for service in target.services}
 
 
 async def _first_of(

@@ -57,9 +57,13 @@ def test_all_problems_of_all_files_each_with_its_place(tmp_path: Path, capsys: p
     assert code == 1
     assert [line for line in lines if line.startswith(str(tmp_path))] == [
         f"{first}:7:17: R201: unknown key 'mxa'; did you mean 'max'?",
-        f"{second}:1:9: R216: the target 'shop' is in {first} (line 1) already; keep it in one of the two files",
+        f"{second}:1:9: R216: the target 'shop' is in {first}:1:9 already; keep it in one of the two files",
         (
-            f"{second}:3:19: R216: the Service 'web' of namespace 'shop' is in {first} (line 3) already; "
+            f"{second}:3:19: R216: the Service 'web' of namespace 'shop' is in {first}:3:19 already; "
+            "keep it in one of the two files"
+        ),
+        (
+            f"{second}:3:36: R216: the Deployment 'web-blue' of namespace 'shop' is in {first}:3:36 already; "
             "keep it in one of the two files"
         ),
         next(line for line in lines if f"{second}:6:24: R301: this is not PromQL" in line),

@@ -749,7 +749,8 @@ def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
         "b:2:9: R216: the target 'shop' is in a:1:9 already; keep it in one of the two files",
         "b:4:19: R216: the Service 'web' of namespace 'shop' is in a:3:19 already; keep it in one of the two files",
         (
-            "b:4:36: R216: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already; keep it in one of the two files"
+            "b:4:36: R216: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already; "
+            "keep it in one of the two files"
         ),
     ]
 
@@ -759,12 +760,12 @@ def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
     [
         pytest.param(
             'services: [{name: api, deployment: "web-{{color}}"}]',
-            ["b:3:36: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already"],
+            ["b:3:36: R216: the Deployment 'web-blue' of namespace 'shop' is in a:3:36 already"],
             id="both Deployments behind another Service",
         ),
         pytest.param(
             'colors: [green, red]\nservices: [{name: api, deployment: "web-{{ color }}"}]',
-            ["b:4:36: the Deployment 'web-green' of namespace 'shop' is in a:3:36 already"],
+            ["b:4:36: R216: the Deployment 'web-green' of namespace 'shop' is in a:3:36 already"],
             id="one of two",
         ),
         pytest.param('services: [{name: api, deployment: "api-{{ color }}"}]', [], id="none"),
