@@ -659,6 +659,23 @@ async def test_F57_a_rollback_that_cannot_go_on_is_told_with_what_is_missing(sta
     assert_rolled_back_once(stage)
 
 
+async def test_F57_a_good_color_that_loses_its_pods_after_the_switch_is_told_and_nothing_is_scaled(
+    stage: Stage,
+) -> None:
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+    stage.world.set_ready("frontend-blue", ready=False)
+    for _ in range(70):
+        await stage.tick()
+    told = [alert for alert in stage.ear.alerts if "/stuck/" in alert.key]
+    assert len({alert.key for alert in told}) == 1
+    assert "waiting for ready endpoints of blue only: frontend-service has none" in told[0].text
+    assert stage.replicas("green") == [3, 3]
+    stage.world.set_ready("frontend-blue", ready=True)
+    await recover(stage)
+    assert_rolled_back_once(stage)
+
+
 async def test_F37_an_outage_of_the_api_server_stops_no_rule(stage: Stage) -> None:
     """What begins to fire meanwhile is told to people, and acted on as soon as the cluster is seen again."""
     rules = [RULE, RULE | {"alert": "Slow", "action": "alert"}]

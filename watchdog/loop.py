@@ -39,11 +39,10 @@ from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
-from watchdog.trip_runner import TripRunner
+from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
 OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
-STUCK_SECONDS = 60.0
 
 
 class Source(Protocol):

@@ -28,6 +28,7 @@ from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
 
 LOOK_SECONDS = 5.0
+STUCK_SECONDS = 60.0  # what has not gone on for as long is told to people
 GLANCING_SECONDS = 5.0  # after a switch; a controller that needs longer is waited for by the looks of each second
 FIRST_PAUSE_SECONDS = 0.003
 LONGER = 1.5  # what is seen too late is at most this share of what it took
@@ -59,6 +60,7 @@ class TripRunner:
         self._planned: tuple[str, float | None] = ("", None)
         self._switched_at = -math.inf
         self._switched: TargetStatus | None = None
+        self._waits_since: float | None = None
         self._others = NOBODY
         self._looked_at = -math.inf
         self._scaled_down: Counter[tuple[str, str]] = Counter()
@@ -139,10 +141,20 @@ class TripRunner:
             self._switched_at = self._clock()
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
             self._switched = status
+        self._tell_of_long_wait(trip, status, todo, now=now)
         if todo.stage in ENDS:
             await self._close(trip, todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
+
+    def _tell_of_long_wait(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
+        """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is."""
+        if todo.stage is not Stage.VERIFYING:
+            self._waits_since = None
+            return
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        if now - self._waits_since >= STUCK_SECONDS:
+            self._announcer.stuck(trip, status, error=todo.sentence, since=self._waits_since)
 
     def _plan(self, trip: Trip, status: TargetStatus, *, well: bool, now: float) -> Plan:
         id_, planned_at = self._planned

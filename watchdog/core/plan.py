@@ -137,7 +137,7 @@ def plan(
             or _switching(target, trip, to_switch)
         )
     if verified_since is None:
-        return Plan(stage=Stage.VERIFYING, steps=(), sentence=f"waiting for ready endpoints of {trip.good} only")
+        return Plan(stage=Stage.VERIFYING, steps=(), sentence=_awaited(trip, status))
     drained_at = verified_since + target.rollback.scale_down_delay
     if now < drained_at:
         sentence = f"{trip.good} has the traffic; scaling {trip.bad} down in {drained_at - now:.0f} s"
@@ -156,6 +156,20 @@ def plan(
 
 def _recovering(trip: Trip) -> Plan:
     return Plan(stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}")
+
+
+def _awaited(trip: Trip, status: TargetStatus) -> str:
+    awaited = ", ".join(
+        f"{service.name} has {_counted(service.endpoints)}"
+        for service in status.services
+        if not has_followed(service.endpoints, trip.good)
+    )
+    return f"waiting for ready endpoints of {trip.good} only" + (f": {awaited}" if awaited else "")
+
+
+def _counted(endpoints: Mapping[str, int]) -> str:
+    present = [f"{ready} of {color or 'neither color'}" for color, ready in sorted(endpoints.items()) if ready > 0]
+    return " and ".join(present) or "none"
 
 
 def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Plan | None:
