@@ -127,6 +127,7 @@ class PrometheusSettings(Credentials):
     parameters: dict[str, str] = Field(default_factory=dict)
     ca_file: Path | None = None
     deadline: float = Field(default=5.0, gt=0, le=60, description="seconds for one query, all in all")
+    max_age: float = Field(default=120.0, gt=0, description="seconds, of a series' newest sample; a rule may say other")
 
 
 class ElasticsearchSettings(Credentials):

@@ -24,7 +24,7 @@ ANY_JSON = st.recursive(
 Source = PrometheusSource | ElasticsearchSource
 
 
-def promql(expr: str = "v", *, min_samples: Any = None, **query: Any) -> Rule:
+def promql(expr: str = "vector(1)", *, min_samples: Any = None, **query: Any) -> Rule:
     """A rule on a PromQL expression."""
     parts = {"alert": "Test", "prometheus": {"expr": expr, **query}, "threshold": {"max": 0.05}}
     return Rule.model_validate(parts | ({"min_samples": min_samples} if min_samples else {}))

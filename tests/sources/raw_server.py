@@ -56,6 +56,11 @@ class RawServer:
     connections: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
+    def queries(self) -> list[Asked]:
+        """What it was asked, save when Prometheus was started."""
+        return [asked for asked in self.asked if not asked.path.endswith("/runtimeinfo")]
+
+    @property
     def port(self) -> int:
         """The port that it listens on."""
         return urlsplit(self.url).port or 0

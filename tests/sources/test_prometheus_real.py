@@ -117,7 +117,7 @@ async def test_division_by_zero_is_infinite_F06(prometheus_server: PrometheusSer
 
 
 @pytest.mark.parametrize(
-    ("expr", "value"), [("3.5", 3.5), ("scalar(vector(2))", 2.0), ("scalar(no_such_metric)", math.nan)]
+    ("expr", "value"), [("3.5", 3.5), ("scalar(vector(2))", 2.0), ("scalar(vector(1) > 2)", math.nan)]
 )
 async def test_a_scalar_is_a_value(prometheus_server: PrometheusServer, slot: float, expr: str, value: float) -> None:
     assert (await ask(prometheus_server, promql(expr), slot)).value == pytest.approx(value, nan_ok=True)
@@ -176,14 +176,65 @@ async def test_a_hint_of_prometheus_is_none_F10(prometheus_server: PrometheusSer
     assert (await ask(prometheus_server, hinted, slot)).value is not None
 
 
-async def test_a_sample_of_280_s_ago_is_taken_for_fresh_unless_told_otherwise_F07(
+async def test_a_sample_of_280_s_ago_is_no_data_F07(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 280, 7)]))
+    old = await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot)
+    assert old == Measurement.nodata(
+        f'Prometheus at {prometheus_server.url} has no sample of {{__name__="queue_length",app="{app}"}} '
+        "younger than 280 s; max_age is 120 s"
+    )
+    patient = promql(f'max(queue_length{{app="{app}"}})', max_age="300s")
+    assert (await ask(prometheus_server, patient, slot)).value == 7
+    assert (await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot, max_age=300)).value == 7
+
+
+async def test_a_range_that_nobody_adds_to_any_more_is_no_data_F07(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
-    prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 280, 7)]))
-    rule = promql(f'max(queue_length{{app="{app}"}})')
-    assert (await ask(prometheus_server, rule, slot)).value == 7
-    strict = await ask(prometheus_server, rule, slot, parameters={"lookback_delta": "60s"})
-    assert strict.failure is Outcome.NODATA
+    whole = promql(ratio(app).replace("2m", "10m"), min_samples=enough(app))
+    assert (await ask(prometheus_server, whole, slot + 100)).value == pytest.approx(0.1)
+    for later in (130, 290, 310):  # the last is beyond Prometheus' own look-back of 5 minutes
+        assert (await ask(prometheus_server, whole, slot + later)).failure is Outcome.NODATA
+
+
+async def test_a_range_over_pods_that_are_gone_is_no_data_F07_F08(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    labels = {"app": app, "color": "green", "namespace": "bank", "code": "200"}
+    ends = [Series("http_requests_total", labels | {"code": code}, [(slot + 1, STALE)]) for code in ("200", "500")]
+    prometheus_server.remote_write(*ends)
+    gone = await ask(prometheus_server, promql(rate_of(app)), slot + 15)
+    assert prometheus_server.value(f'sum(rate(http_requests_total{{app="{app}"}}[2m]))', at=slot + 15)
+    assert gone.failure is Outcome.NODATA
+    assert gone.reason.endswith(" any more")
+
+
+async def test_what_may_be_missing_and_what_is_about_the_past_needs_no_present_series_F07(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    now = f'http_requests_total{{app="{app}"}}'
+    for expr in (
+        'absent(queue_length{app="nobody"})',
+        f'sum({now}) or sum(queue_length{{app="nobody"}})',
+        'sum(queue_length{app="nobody"}) or vector(0)',
+        f'sum({now}) unless sum(queue_length{{app="nobody"}})',
+    ):
+        assert (await ask(prometheus_server, promql(expr), slot)).failure is None, expr
+    compared = promql(f"sum(rate({now}[2m] offset 10m)) + sum({now} @ {slot - 100:.0f}) or sum({now} @ end())")
+    assert (await ask(prometheus_server, compared, slot + 200)).failure is None
+
+
+async def test_the_proof_reads_any_selector_as_it_was_written_F07(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    strange = 'a "quoted" \\ and\na second line'
+    labels = {"app": app, "path": strange, "with.dot": "x"}
+    prometheus_server.remote_write(Series("queue.length", labels, [(slot - 200, 7)]))
+    escaped = strange.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    written = f'max({{"queue.length", app=~"{app}", "with.dot"!="y", path="{escaped}"}})'
+    assert prometheus_server.value(written, at=slot) == 7
+    assert (await ask(prometheus_server, promql(written), slot)).reason.endswith("younger than 200 s; max_age is 120 s")
+    assert (await ask(prometheus_server, promql(written), slot - 100)).value == 7
 
 
 async def test_a_target_that_is_gone_is_nodata_F08(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
@@ -194,7 +245,7 @@ async def test_a_target_that_is_gone_is_nodata_F08(prometheus_server: Prometheus
 
 async def test_a_query_that_takes_too_long_says_so_itself_F03(prometheus_server: PrometheusServer, slot: float) -> None:
     endless = promql("count_over_time((sum(rate(up[1h])) + sum(rate(up[2h])))[60000h:1s])")
-    measurement = await ask(prometheus_server, endless, slot, deadline=3)
+    measurement = await ask(prometheus_server, endless, slot, deadline=6)  # a tenth is left for the answer
     assert measurement.failure is Outcome.ERROR
     assert "did not answer the query (HTTP 503): timeout: query timed out" in measurement.reason
 
@@ -235,12 +286,27 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_F02(
     assert again.value == 1
 
 
-async def test_restarted_in_a_streak_keeps_its_data_F15(own_prometheus: PrometheusServer) -> None:
+async def test_restarted_in_a_streak_it_is_held_until_the_gap_has_left_the_window_F15(
+    own_prometheus: PrometheusServer,
+) -> None:
     slot = float(int(time.time()))
-    own_prometheus.remote_write(counter("bank", "200", slot, rate=9), counter("bank", "500", slot, rate=1))
+    until = slot + 300
+    own_prometheus.remote_write(counter("bank", "200", until, rate=9), counter("bank", "500", until, rate=1))
+    rule = promql(ratio("bank"))
     async with prometheus(own_prometheus.url) as source:
-        before = await measured(source, promql(ratio("bank")), slot=slot)
+        before = await measured(source, rule, slot=slot)
         own_prometheus.kill()
+        killed = await measured(source, rule, slot=slot + 1)
         own_prometheus.start()
-        after = await measured(source, promql(ratio("bank")), slot=slot)
-    assert before.value == after.value == pytest.approx(0.1)
+        after, others = await asyncio.gather(
+            measured(source, rule, slot=slot + 2), measured(source, promql(rate_of("bank")), slot=slot + 2)
+        )
+        instant = await measured(source, promql('sum(http_requests_total{app="bank"})'), slot=slot + 2)
+        last_held = await measured(source, rule, slot=slot + 121)
+        first_free = await measured(source, rule, slot=slot + 122)
+    assert before.value == pytest.approx(0.1)
+    assert killed.failure is Outcome.ERROR
+    assert {after.failure, others.failure, last_held.failure} == {Outcome.INSUFFICIENT}
+    assert "has restarted, and the gap in its data is in the window until" in after.reason
+    assert instant.value == 3000  # no range, no gap
+    assert first_free.value == pytest.approx(0.1)

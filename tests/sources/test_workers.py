@@ -30,7 +30,7 @@ class Echo:
     def ask(self, query: Query, cord: Cord) -> Reading:
         if query.expr == "break":
             raise ZeroDivisionError
-        return Reading(value=len(query.expr))
+        return Reading(value=len(query.expr or ""))
 
     def close(self) -> None:
         self.is_closed = True

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -21,9 +22,12 @@ _GREATEST_SHIFT = 1.0  # seconds between the instant asked for and the instant a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """An instant query; ``slot`` is in Unix seconds, ``deadline`` on the monotonic clock."""
+    """An instant query; ``slot`` is in Unix seconds, ``deadline`` on the monotonic clock.
 
-    expr: str
+    Without ``expr`` it asks when the server was started.
+    """
+
+    expr: str | None
     slot: float
     deadline: float
 
@@ -34,6 +38,10 @@ class Reading:
 
     value: float | None = None
     error: str = ""
+
+    def failed(self, what: str = "") -> Measurement:
+        """The measurement that an error makes; ``what`` says of which query."""
+        return Measurement.error(f"{what}{self.error}")
 
 
 def read_value(answer: Answer, *, at: float) -> float | None:
@@ -61,14 +69,27 @@ def read_value(answer: Answer, *, at: float) -> float | None:
             raise _other_shape()
 
 
+def read_start(answer: Answer) -> float | None:
+    """When the server was started (Unix seconds), from its runtime information. Raises AnswerError."""
+    envelope = believe(answer)
+    match envelope:
+        case {"status": "success", "data": {"startTime": str(text)}}:
+            try:
+                return datetime.fromisoformat(text).timestamp()
+            except (ValueError, OverflowError) as error:
+                raise _other_shape() from error
+        case _:
+            raise _other_shape()
+
+
 def to_measurement(
     query: PrometheusQuery, min_samples: MinSamples | None, *, value: Reading, samples: Reading | None, server: str
 ) -> Measurement:
     """The measurement of a rule. ``samples`` is the reading of ``min_samples.expr``, None when there is none."""
     if value.error:
-        return Measurement.error(value.error)
+        return value.failed()
     if samples is not None and samples.error:
-        return Measurement.error(f"min_samples: {samples.error}")
+        return samples.failed("min_samples: ")
     count = None if samples is None else (samples.value or 0.0)
     if count is not None and not math.isfinite(count):
         # NaN would pass every comparison with the minimum.

@@ -5,12 +5,17 @@ Law: `measure` ends within the deadline, with a measurement; what hangs on one q
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.language import Rule
+from watchdog.core.rules.reads import reads_of
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.envelope import Query, Reading, to_measurement
+from watchdog.sources.freshness import companions, proven
+from watchdog.sources.restarts import Restarts
+from watchdog.sources.sharing import Shared
 from watchdog.sources.workers import Job, Workers
 
 # Below the 20 queries that Prometheus evaluates at once by default: people look at dashboards during an incident.
@@ -26,10 +31,13 @@ class PrometheusSource:
 
         self._deadline = settings.deadline
         self._server = f"Prometheus at {settings.url}"
+        self._max_age = settings.max_age
+        self._restarts = Restarts()
+        self._shared: Shared[tuple[str | None, float], Reading] = Shared()
         self._workers = Workers(lambda: PrometheusLine(settings), size=CONNECTIONS, name="prometheus")
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
-        """What the rule's expressions yield at the slot (Unix seconds), both asked at the same time."""
+        """What the rule's expressions yield at the slot (Unix seconds), all asked at the same time."""
         query = rule.prometheus
         if query is None:
             return Measurement.error(f"rule {rule.alert} has no Prometheus expression")
@@ -37,16 +45,20 @@ class PrometheusSource:
         deadline = time.monotonic() + self._deadline
         counting = rule.min_samples.expr if rule.min_samples is not None else None
         exprs = [fill(expr, names) for expr in (query.expr, counting) if expr is not None]
-        value, *samples = await asyncio.gather(
-            *(self._ask(Query(expr=expr, slot=slot, deadline=deadline)) for expr in exprs)
-        )
-        return to_measurement(
+        proofs = companions(exprs, may_be_absent=exprs[:1] if query.absent_is_zero else ())
+        readings = await self._read([*exprs, *proofs], slot, deadline)
+        measurement = to_measurement(
             query,
             rule.min_samples,
-            value=value,
-            samples=samples[0] if samples else None,
+            value=readings[exprs[0]],
+            samples=readings[exprs[1]] if counting else None,
             server=self._server,
         )
+        newest = {selector: readings[proof] for proof, selector in proofs.items()}
+        max_age = query.max_age or self._max_age
+        measurement = proven(measurement, newest, slot=slot, max_age=max_age, server=self._server)
+        window = max(reads_of(expr).window for expr in exprs)
+        return self._restarts.held(measurement, slot=slot, window=window, server=self._server)
 
     async def ask(self, expr: str, *, slot: float) -> Reading:
         """What one expression yields at an instant (Unix seconds)."""
@@ -55,6 +67,26 @@ class PrometheusSource:
     async def close(self) -> None:
         """Ends the threads and their connections."""
         self._workers.close()
+
+    async def _read(self, exprs: Iterable[str], slot: float, deadline: float) -> dict[str, Reading]:
+        """The reading of each expression; beside them, now and then, when the server was started."""
+        asked: list[str | None] = [*dict.fromkeys(exprs)]
+        if self._restarts.is_due():
+            asked.append(None)
+        answers = await asyncio.gather(
+            *(self._ask_once(Query(expr=expr, slot=slot, deadline=deadline)) for expr in asked)
+        )
+        by_expr = dict(zip(asked, answers, strict=True))
+        start = by_expr.pop(None, None)
+        has_failed = any(reading.error for reading in by_expr.values())
+        if has_failed:
+            self._restarts.suspect()
+        if start is not None:
+            self._restarts.note(start, slot=slot, others_failed=has_failed)
+        return {expr: reading for expr, reading in by_expr.items() if expr is not None}
+
+    async def _ask_once(self, query: Query) -> Reading:
+        return await self._shared.get((query.expr, query.slot), lambda: self._ask(query))
 
     async def _ask(self, query: Query) -> Reading:
         job = self._workers.submit(query)

@@ -8,6 +8,8 @@ This module imports the client, which costs: import it where a source is started
 
 import io
 import time
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -20,7 +22,7 @@ from watchdog import __version__
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
-from watchdog.sources.envelope import Query, Reading, read_value
+from watchdog.sources.envelope import Query, Reading, read_start, read_value
 from watchdog.sources.failure import sentence, why
 from watchdog.sources.wire import Wire, WireAdapter
 from watchdog.sources.workers import Cord
@@ -29,6 +31,7 @@ _PIECE = 16_384  # bytes: what is decompressed at once
 _OWN_SHARE = 0.9  # of the time that is left: Prometheus gives up first, and says why
 _CONNECT_SHARE = 0.5  # of the time that is left, for one address: a name may have several
 _LEAST = 0.001  # seconds
+_START_PATH = "/api/v1/status/runtimeinfo"
 _GRACE = 1.0  # seconds after which the thread wakes up by itself; before, the deadline's owner cuts it off
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"canary-watchdog/{__version__}"}
 # Thanos answers without a store that is down unless told otherwise; Prometheus does not know the parameter.
@@ -41,11 +44,12 @@ class PrometheusLine:
     def __init__(self, settings: PrometheusSettings) -> None:
         self._settings = settings
         self._wire = Wire()
-        self._slot = 0.0
+        self._reads: Callable[[Answer], float | None] = read_start
         self._value: float | None = None
-        session = self._open_session()
-        self._connect = PrometheusConnect(url=settings.url, session=session, retry=Retry(total=0))
-        session.mount(settings.url, WireAdapter(self._wire))  # in the place of the one that the library has mounted
+        self._session = self._open_session()
+        self._connect = PrometheusConnect(url=settings.url, session=self._session, retry=Retry(total=0))
+        # In the place of the one that the library has mounted.
+        self._session.mount(settings.url, WireAdapter(self._wire))
 
     def ask(self, query: Query, cord: Cord) -> Reading:
         """The value at the query's slot, or the sentence why there is none."""
@@ -69,15 +73,22 @@ class PrometheusLine:
 
     def _query(self, query: Query, proof: Proof) -> float | None:
         left = max(query.deadline - time.monotonic(), _LEAST)
+        timeout = (left * _CONNECT_SHARE, left + _GRACE)
+        headers = {**_HEADERS, **proof.headers}
+        self._value = None
+        if query.expr is None:
+            self._reads = read_start
+            self._session.get(f"{self._settings.url}{_START_PATH}", headers=headers, timeout=timeout)
+            return self._value
         parameters = {
             **_PARAMETERS,
             **self._settings.parameters,
             "time": f"{query.slot:.3f}",
             "timeout": f"{left * _OWN_SHARE:.3f}",
         }
-        self._slot, self._value = query.slot, None
-        self._connect.headers = {**_HEADERS, **proof.headers}
-        self._connect.custom_query(query.expr, params=parameters, timeout=(left * _CONNECT_SHARE, left + _GRACE))
+        self._reads = partial(read_value, at=query.slot)
+        self._connect.headers = headers
+        self._connect.custom_query(query.expr, params=parameters, timeout=timeout)
         return self._value
 
     def _open_session(self) -> requests.Session:
@@ -98,7 +109,7 @@ class PrometheusLine:
                 body=_body(response),
                 received_at=time.time(),
             )
-        self._value = read_value(answer, at=self._slot)
+        self._value = self._reads(answer)
         return _readable(answer.body)
 
 

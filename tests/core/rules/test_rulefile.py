@@ -540,7 +540,7 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
             ["prometheus: {query: up}"],
             [
                 "7:17: the key 'expr' is missing; add expr: sum(rate(…[2m]))",
-                "7:18: unknown key 'query'; known here are expr, absent_is_zero",
+                "7:18: unknown key 'query'; known here are expr, absent_is_zero, max_age",
             ],
             id="another's word",
         ),
@@ -804,6 +804,7 @@ BASE: dict[str, Any] = {"alert": "A", "prometheus": {"expr": "up"}, "threshold":
         pytest.param({"keep_firing_for": "0s"}, True, id="a default, written out"),
         pytest.param({"prometheus": {"expr": "down"}}, False, id="another query"),
         pytest.param({"prometheus": {"expr": "up", "absent_is_zero": True}}, False, id="absent_is_zero"),
+        pytest.param({"prometheus": {"expr": "up", "max_age": "5m"}}, False, id="max_age"),
         pytest.param({"threshold": {"max": 2}}, False, id="another threshold"),
         pytest.param({"threshold": {"min": 1}}, False, id="the other end of the range"),
         pytest.param({"for": "2m"}, False, id="another for"),
@@ -871,6 +872,7 @@ rules:
     prometheus:
       expr: 'errors{color="{{ color }}"} / requests'
       absent_is_zero: true
+      max_age: 5m
     threshold:
       min: 0
       max: 0.05

@@ -72,6 +72,7 @@ EXAMPLES = {
     "expr": "expr: sum(rate(…[2m]))",
     "absent_is_zero": "absent_is_zero: true",
     "index": 'index: "logs-banking-*"',
+    "max_age": "max_age: 5m",
     "query": "query: log.level:ERROR",
     "filter": 'filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]',
     "ratio_of": 'ratio_of: "*"',

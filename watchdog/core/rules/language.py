@@ -115,6 +115,8 @@ class PrometheusQuery(_Strict):
     """The expression. It yields a value; the comparison is the rule's threshold."""
     absent_is_zero: bool = False
     """An empty answer is 0 when min_samples shows that there were requests."""
+    max_age: PositiveSeconds | None = None
+    """How old the newest sample of each series may be. Leave it out for the source's own, which is 2m by default."""
 
 
 class ElasticsearchQuery(_Strict):

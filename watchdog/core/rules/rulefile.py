@@ -24,6 +24,7 @@ from watchdog.core.rules.values import is_query
 MOST_PROBLEMS = 200
 OPTIONAL: tuple[KeyPath, ...] = (
     ("prometheus",),
+    ("prometheus", "max_age"),
     ("elasticsearch",),
     ("elasticsearch", "ratio_of"),
     ("threshold", "min"),

@@ -1,0 +1,57 @@
+"""Proves that the samples behind a value are new: Prometheus stamps a sample of five minutes ago with the present.
+
+Law: pure. Of each selector the newest sample counts, asked for by a query beside the rule's own; the oldest of these
+decides. What a range has left of series that have ended is no evidence of now either.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from watchdog.core.model import Measurement
+from watchdog.core.rules.reads import Selector, distinct, reads_of
+from watchdog.sources.answer import quote
+from watchdog.sources.envelope import Reading
+from watchdog.sources.failure import sentence
+
+
+def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> dict[str, Selector]:
+    """The queries that yield when the newest sample of each selector was taken, and the selectors.
+
+    The series of ``may_be_absent``, which are some of the expressions, need not be there.
+    """
+    found = [
+        replace(selector, is_needed=selector.is_needed and expr not in may_be_absent)
+        for expr in exprs
+        for selector in reads_of(expr).selectors
+    ]
+    return {f"max(timestamp({selector}))": selector for selector in distinct(found)}
+
+
+def proven(
+    measurement: Measurement,
+    newest: Mapping[Selector, Reading],
+    *,
+    slot: float,
+    max_age: float,
+    server: str,
+) -> Measurement:
+    """The measurement, or why there is none: no data when a selector's newest sample is older than ``max_age``."""
+    if measurement.failure is not None:
+        return measurement
+    failed = next((reading for reading in newest.values() if reading.error), None)
+    if failed is not None:
+        return failed.failed("how old its samples are is not known: ")
+    for selector, reading in newest.items():
+        said = _why_old(selector, reading, slot=slot, max_age=max_age)
+        if said:
+            return Measurement.nodata(sentence(f"{server} {said}"), samples=measurement.samples)
+    return measurement
+
+
+def _why_old(selector: Selector, reading: Reading, *, slot: float, max_age: float) -> str:
+    if reading.value is None:
+        return f"has no series for {quote(str(selector))} any more" if selector.is_needed else ""
+    age = slot - reading.value
+    if not age <= max_age:
+        return f"has no sample of {quote(str(selector))} younger than {age:.0f} s; max_age is {max_age:g} s"
+    return ""

@@ -1,0 +1,57 @@
+"""Knows whether Prometheus has restarted, and which measurements have to wait until the gap has left their window.
+
+Law: only what was seen to change is a restart; who does not say when it started (Mimir, VictoriaMetrics) never had one.
+"""
+
+import time
+from collections.abc import Callable
+
+from watchdog.core.instant import show_instant
+from watchdog.core.model import Measurement, Outcome
+from watchdog.sources.envelope import Reading
+
+ASK_AGAIN_SECONDS = 10.0
+NOT_OFFERED_SECONDS = 600.0
+# A gap is a small part of a window that is longer than this, and an hour without a verdict would be the greater harm.
+LONGEST_HOLD = 600.0
+
+
+class Restarts:
+    """When the process that answers was started, asked for beside a rule's queries now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock()
+        self._started: float | None = None
+        self._seen: float | None = None
+
+    def is_due(self) -> bool:
+        """True when it is time to ask again."""
+        return self._clock() >= self._next
+
+    def suspect(self) -> None:
+        """A query has failed: it may be restarting."""
+        self._next = min(self._next, self._clock())
+
+    def note(self, reading: Reading, *, slot: float, others_failed: bool) -> None:
+        """Takes the answer; a newer start than the newest one known is a restart, first seen at this slot.
+
+        Two replicas behind one address, each with a start of its own, are no restarts.
+        """
+        if reading.value is None:
+            self._next = self._clock() + (0.0 if others_failed else NOT_OFFERED_SECONDS)
+            return
+        self._next = self._clock() + ASK_AGAIN_SECONDS
+        if self._started is not None and reading.value > self._started:
+            self._seen = slot
+        self._started = max(reading.value, self._started or 0.0)
+
+    def held(self, measurement: Measurement, *, slot: float, window: float, server: str) -> Measurement:
+        """The measurement, or that it has to wait: its window of so many seconds reaches back over the restart."""
+        if self._seen is None or measurement.failure is not None:
+            return measurement
+        until = self._seen + min(window, LONGEST_HOLD)
+        if slot >= until:
+            return measurement
+        reason = f"{server} has restarted, and the gap in its data is in the window until {show_instant(until)}"
+        return Measurement(failure=Outcome.INSUFFICIENT, samples=measurement.samples, reason=reason)
