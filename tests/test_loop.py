@@ -19,7 +19,7 @@ from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, T
 from watchdog.core.decide import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.journal_text import read_journal
-from watchdog.core.model import Measurement, TrippedRule
+from watchdog.core.model import Measurement, TrippedRule, Trouble
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
@@ -42,6 +42,7 @@ class Script:
     """A source whose answers the test decides; ``hanging`` names the alerts that are not answered."""
 
     answers: dict[str, Measurement] = field(default_factory=lambda: {"green": BAD, "blue": IDLE})
+    by_alert: dict[str, Measurement] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
     meanwhile: Callable[[str], None] = lambda _: None
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Script:
         if rule.alert in self.hanging:
             await asyncio.Event().wait()
         self.meanwhile(rule.alert)
-        return self.answers[color]
+        return self.by_alert.get(rule.alert, self.answers[color])
 
 
 @dataclass
@@ -346,6 +347,38 @@ async def test_F01_F27_a_blind_rule_is_told_and_rolls_nothing_back(stage: Stage)
     assert stage.colors() == {"green"}
     assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.BLIND]
     assert "Prometheus refused the connection" in stage.ear.alerts[0].text
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cure"),
+    [
+        pytest.param(Trouble.CREDENTIALS, "Renew what the watchdog is given", id="F26 the credentials have expired"),
+        pytest.param(Trouble.CLOCK, "Set the clock that is wrong", id="F11 a clock is wrong"),
+    ],
+)
+async def test_F27_what_does_not_pass_by_itself_is_told_at_once_and_another_rule_still_fires(
+    stage: Stage, trouble: Trouble, cure: str
+) -> None:
+    logs = {"elasticsearch": {"index": "logs", "query": "a"}, "threshold": {"max": 1}, "no_data_timeout": "10m"}
+    names = ("FirstLogs", "SecondLogs")
+    stage.raise_watch(rules=[*({"alert": name, "action": "alert"} | logs for name in names), RULE | {"for": "5m"}])
+    stage.script.by_alert |= dict.fromkeys(names, Measurement.error("Elasticsearch cannot say", trouble=trouble))
+    await stage.tick()
+    (told,) = stage.ear.alerts
+    assert told.kind is AlertKind.BLIND
+    assert told.text.startswith(f"Elasticsearch cannot say. {cure}")
+    for _ in range(21):
+        await stage.tick(after=15)
+    assert stage.colors() == {"blue"}
+    assert [alert.kind for alert in stage.ear.alerts][:2] == [AlertKind.BLIND, AlertKind.SWITCHED]
+
+
+async def test_F26_the_same_trouble_after_a_recovery_is_told_anew(stage: Stage) -> None:
+    refused = Measurement.error("Prometheus refuses", trouble=Trouble.CREDENTIALS)
+    for answer in (refused, refused, WELL, refused, refused):
+        stage.script.answers["green"] = answer
+        await stage.tick(after=15)
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.BLIND, AlertKind.BLIND]
 
 
 async def test_the_journal_tells_the_story(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold
 from watchdog.core.evaluate import evidence, is_blind
 from watchdog.core.journal import Journal, last_left
-from watchdog.core.model import Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.model import Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
 from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
@@ -128,6 +128,14 @@ class Announcer:
             self.changed(Event.BLIND, subject=rule.alert, moved=("seeing", "blind"), sentence=after.reason)
             self._alert(messages.blind(self._target, rule, after, now=self._clock()))
 
+    def trouble(self, rule: Rule, measurement: Measurement, state: RuleState) -> None:
+        """Tells at once what does not pass by itself, one time for all rules that it has blinded since."""
+        if measurement.trouble is None:
+            return
+        if self._alert(messages.troubled(self._target, rule, measurement, state, now=self._clock())):
+            moved = ("seeing", measurement.trouble.value)
+            self.changed(Event.BLIND, subject=rule.alert, moved=moved, sentence=measurement.reason)
+
     def _fires(self, rule: Rule, before: RuleState, after: RuleState, *, color: str) -> None:
         resolved = after.phase is not Phase.FIRING
         told = evidence(rule, before if resolved else after)
@@ -211,10 +219,13 @@ class Announcer:
             case CloseTrip() | ResumeFlux():
                 pass  # the end of a trip is told once, not for each object
 
-    def _alert(self, alert: Alert) -> None:
-        if self._is_news(alert.key):
+    def _alert(self, alert: Alert) -> bool:
+        """Tells people, if it is news to them; True when it was."""
+        is_news = self._is_news(alert.key)
+        if is_news:
             self._post(alert)
             self._reporter.alert(alert)
+        return is_news
 
     def resend(self, alerts: Iterable[Alert]) -> None:
         """Sends what an earlier process has recorded and perhaps not sent."""

@@ -249,6 +249,7 @@ class Watch:
         before = self._states().get(rule.alert) or fresh_state(rule, self._release())
         after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
         self._known.journal = remember(self._known.journal, after)
+        self._announcer.trouble(rule, measurement, after)
         self._announcer.rule(rule, before, after, color=color)
         return after
 

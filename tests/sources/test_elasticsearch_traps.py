@@ -18,7 +18,7 @@ import trustme
 from tests.sources.asking import PRODUCT, elasticsearch, found, lucene, measured, promql
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
 from tests.stack.wait import eventually
-from watchdog.core.model import Measurement, Outcome
+from watchdog.core.model import Measurement, Outcome, Trouble
 from watchdog.sources.elasticsearch import CONNECTIONS
 
 QUICK = 0.4  # a deadline for those that wait for it
@@ -187,6 +187,19 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
 async def test_trap(trap: str) -> None:
     content, begins = REASONS[trap]
     assert (await reason_of(sending(content, then_close=True))).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("trap", "trouble"),
+    [
+        pytest.param("401_F26", Trouble.CREDENTIALS, id="F26 401"),
+        pytest.param("403_F26", Trouble.CREDENTIALS, id="F26 403"),
+        pytest.param("503_with_json_F18", None, id="what passes by itself"),
+    ],
+)
+async def test_what_does_not_pass_by_itself_is_marked(trap: str, trouble: Trouble | None) -> None:
+    async with serving(sending(REASONS[trap][0])) as server, elasticsearch(server.url) as source:
+        assert (await measured(source, lucene())).trouble is trouble
 
 
 async def test_trap_clock_skew_F11() -> None:

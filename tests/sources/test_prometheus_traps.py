@@ -22,7 +22,7 @@ import trustme
 from tests.sources.asking import SLOT, lucene, measured, prometheus, promql, vector
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
 from tests.stack.wait import eventually
-from watchdog.core.model import Measurement, Outcome
+from watchdog.core.model import Measurement, Outcome, Trouble
 from watchdog.sources.prometheus import CONNECTIONS
 
 QUICK = 0.4  # a deadline for those that wait for it
@@ -294,6 +294,23 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
 async def test_trap(trap: str) -> None:
     content, begins = REASONS[trap]
     assert (await reason_of(sending(content, then_close=True))).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("trap", "trouble"),
+    [
+        pytest.param("401_F26", Trouble.CREDENTIALS, id="F26 401"),
+        pytest.param("403_F26", Trouble.CREDENTIALS, id="F26 403"),
+        pytest.param("clock_behind_F11", Trouble.CLOCK, id="F11"),
+        pytest.param("422_too_many_samples_F03", None, id="what passes by itself"),
+    ],
+)
+async def test_what_does_not_pass_by_itself_is_marked(trap: str, trouble: Trouble | None) -> None:
+    async with serving(sending(REASONS[trap][0])) as server, prometheus(server.url) as source:
+        value = await measured(source, promql())
+        samples = await measured(source, promql("vector(2)", min_samples={"expr": "vector(1)", "value": 1}))
+        proof = await measured(source, promql("a"))
+    assert {value.trouble, samples.trouble, proof.trouble} == {trouble}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,16 @@ from watchdog.core.decide import Hold
 from watchdog.core.flux import resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Stay
-from watchdog.core.model import FinishedTrip, RuleState, Selector, TargetStatus, Trip, TrippedRule
+from watchdog.core.model import (
+    FinishedTrip,
+    Measurement,
+    RuleState,
+    Selector,
+    TargetStatus,
+    Trip,
+    TrippedRule,
+    Trouble,
+)
 from watchdog.core.others import Others
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
@@ -241,6 +250,30 @@ def still_paused(target: Target, status: TargetStatus, *, since: float, days: in
         at=now,
         text=f"{target.target} is paused since {show_instant(since)}, and nothing is rolled back: {status.paused}.",
         commands=(resume,),
+    )
+
+
+_CURES = {
+    Trouble.CREDENTIALS: "Renew what the watchdog is given; a file is read again each time",
+    Trouble.CLOCK: "Set the clock that is wrong, or leave out the cache in between",
+    Trouble.FIELDS: "Mend the rule file or the mapping of the index; both are looked at again each time",
+}
+
+
+def troubled(target: Target, rule: Rule, measurement: Measurement, state: RuleState, *, now: float) -> Alert:
+    """A source cannot answer until somebody cures it: one alert for all rules that are blind since the same slot."""
+    trouble, since = measurement.trouble, show_instant(state.blind_since or now)
+    remedy = _CURES[trouble] if trouble else ""
+    whose = rule.alert if trouble is Trouble.FIELDS else rule.source
+    return Alert(
+        kind=AlertKind.BLIND,
+        key=f"{target.target}/{whose}/{trouble}/{since}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{measurement.reason}. {remedy}. Until then {rule.alert} rolls nothing back, like all that ask the same.",
+        labels=tuple(sorted(rule.labels.items())),
+        commands=(_look(target),),
     )
 
 

@@ -34,6 +34,14 @@ class Outcome(StrEnum):
         return self in (Outcome.NODATA, Outcome.ERROR)
 
 
+class Trouble(StrEnum):
+    """What keeps a source from answering and does not pass by itself: people are told at once."""
+
+    CREDENTIALS = "credentials"
+    CLOCK = "clock"
+    FIELDS = "fields"
+
+
 class Phase(StrEnum):
     """Where a rule stands, with exactly Prometheus' meaning."""
 
@@ -55,6 +63,7 @@ class Measurement:
     samples: float | None = None
     failure: Outcome | None = None
     reason: str = ""
+    trouble: Trouble | None = None
 
     @classmethod
     def nodata(cls, reason: str, *, samples: float | None = None) -> Self:
@@ -62,9 +71,9 @@ class Measurement:
         return cls(samples=samples, failure=Outcome.NODATA, reason=reason)
 
     @classmethod
-    def error(cls, reason: str) -> Self:
+    def error(cls, reason: str, *, trouble: Trouble | None = None) -> Self:
         """A source that did not answer, or whose answer cannot be believed."""
-        return cls(failure=Outcome.ERROR, reason=reason)
+        return cls(failure=Outcome.ERROR, reason=reason, trouble=trouble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

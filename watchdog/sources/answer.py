@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from watchdog.core.model import Trouble
 from watchdog.core.visible import visible
 
 LONGEST_BODY = 1 << 20  # bytes, after decompression
@@ -23,6 +24,10 @@ _LONGEST_QUOTE = 4096  # characters; the finished sentence is clipped to far les
 
 class AnswerError(Exception):
     """An answer that is no evidence; the text completes "Prometheus at http://prometheus:9090 …"."""
+
+    def __init__(self, text: str, *, trouble: Trouble | None = None) -> None:
+        super().__init__(text)
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +53,10 @@ def believe(answer: Answer) -> Any:
 
 def refusal(status: int, detail: str) -> AnswerError:
     """What an error status means to the one who has to cure it."""
-    what = (
-        "refused the credentials"
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-        else "did not answer the query"
-    )
-    return AnswerError(f"{what} (HTTP {status}){': ' if detail else ''}{detail}")
+    said = f"(HTTP {status}){': ' if detail else ''}{detail}"
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return AnswerError(f"refused the credentials {said}", trouble=Trouble.CREDENTIALS)
+    return AnswerError(f"did not answer the query {said}")
 
 
 def parse_json(body: bytes) -> Any:
@@ -116,7 +119,8 @@ def _check_clock(answer: Answer) -> None:
         direction = "ahead of" if skew > 0 else "behind"
         raise AnswerError(
             f"has a clock {abs(skew):.0f} s {direction} ours (at most {GREATEST_SKEW:.0f} s are believed), "
-            "or a cache answers in its place"
+            "or a cache answers in its place",
+            trouble=Trouble.CLOCK,
         )
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from watchdog.core.model import Trouble
 from watchdog.settings import Credentials
 
 
 class CredentialsError(Exception):
     """Credentials that cannot be sent; the text completes "Prometheus at http://prometheus:9090 …"."""
+
+    trouble = Trouble.CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from watchdog.core.model import Measurement
+from watchdog.core.model import Measurement, Trouble
 from watchdog.core.rules.language import MinSamples, PrometheusQuery
 from watchdog.sources.answer import Answer, AnswerError, believe, quote, refusal
 
@@ -38,10 +38,11 @@ class Reading:
 
     value: float | None = None
     error: str = ""
+    trouble: Trouble | None = None
 
     def failed(self, what: str = "") -> Measurement:
         """The measurement that an error makes; ``what`` says of which query."""
-        return Measurement.error(f"{what}{self.error}")
+        return Measurement.error(f"{what}{self.error}", trouble=self.trouble)
 
 
 def read_value(answer: Answer, *, at: float) -> float | None:

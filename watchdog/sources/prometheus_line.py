@@ -19,6 +19,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from watchdog import __version__
+from watchdog.core.model import Trouble
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
@@ -54,6 +55,7 @@ class PrometheusLine:
     def ask(self, query: Query, cord: Cord) -> Reading:
         """The value at the query's slot, or the sentence why there is none."""
         secrets: tuple[str, ...] = ()
+        trouble: Trouble | None = None
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
             secrets = proof.secrets
@@ -61,10 +63,11 @@ class PrometheusLine:
             with self._wire.under(cord):
                 return Reading(value=self._query(query, proof))
         except (AnswerError, CredentialsError) as error:
-            predicate = str(error)
+            predicate, trouble = str(error), error.trouble
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             predicate = why(error)
-        return Reading(error=sentence(f"Prometheus at {self._settings.url} {predicate}", secrets=secrets))
+        said = sentence(f"Prometheus at {self._settings.url} {predicate}", secrets=secrets)
+        return Reading(error=said, trouble=trouble)
 
     def close(self) -> None:
         """Closes the connection."""
