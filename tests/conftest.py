@@ -6,6 +6,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``control_plane``         a real Kubernetes: url, ca_file, admin (a client), kubeconfig, make_kubeconfig(token), audit()
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
+``newer_elasticsearch_server``  one of the next major version, for this module alone
 ``own_prometheus``        one more Prometheus for this test alone
 ``own_control_plane``     one more Kubernetes for this module alone
 ``namespace``             the name of a fresh namespace on ``control_plane``
@@ -28,7 +29,7 @@ from xdist.workermanage import WorkerController
 
 from tests.stack.admin import path_of
 from tests.stack.banking import DEFAULT, BankingApp, BankingFactory, Plan
-from tests.stack.build import PartUnavailableError
+from tests.stack.build import NEWER_ELASTICSEARCH_VERSION, PartUnavailableError
 from tests.stack.elasticsearch import ElasticsearchServer, finish_start, launch_elasticsearch
 from tests.stack.folders import run_folder
 from tests.stack.kubernetes import ControlPlane, start_control_plane
@@ -36,7 +37,9 @@ from tests.stack.prometheus import PrometheusServer, start_prometheus
 from tests.stack.wait import wait_until
 
 AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer)
-REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
+REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"} | {
+    "newer_elasticsearch_server"
+}
 Server = ControlPlane | PrometheusServer | ElasticsearchServer
 
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
@@ -121,6 +124,16 @@ def _elasticsearch_begun(run: Path) -> Iterator[ElasticsearchServer | PartUnavai
         return
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def newer_elasticsearch_server(run: Path, pytestconfig: pytest.Config) -> Iterator[ElasticsearchServer]:
+    folder = run / f"elasticsearch-{secrets.token_hex(3)}"
+    folder.mkdir()
+    name = f"Elasticsearch {NEWER_ELASTICSEARCH_VERSION}"
+    version = NEWER_ELASTICSEARCH_VERSION
+    with _part(pytestconfig, name, lambda: finish_start(launch_elasticsearch(folder, version))) as server:
+        yield server
 
 
 @pytest.fixture(scope="session", autouse=True)

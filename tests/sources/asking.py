@@ -67,15 +67,25 @@ def vector(*values: str, at: float = SLOT, **envelope: Any) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": "vector", "result": result}, **envelope}
 
 
-def found(*, matches: int, total: int | None = None, recent: int | None = None, **rest: Any) -> dict[str, Any]:
-    """What Elasticsearch answers to the search of a rule."""
-    counts = {"matches": matches} | ({} if total is None else {"total": total, "recent": recent or total})
-    hits = matches if total is None else total
+def found(
+    *,
+    matches: int,
+    total: int = 40,
+    recent: int | None = None,
+    newest: float | None = SLOT - 1,
+    ingested: float | None = None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """What Elasticsearch answers to the search of a rule; instants are Unix seconds."""
+    instants = {"newest": newest, "ingested": ingested}
+    whole: dict[str, Any] = {name: {"value": None if at is None else at * 1000} for name, at in instants.items()}
+    whole["window"] = {"doc_count": total, "matches": {"doc_count": matches}}
+    whole["recent"] = {"doc_count": total if recent is None else recent}
     return {
         "took": 1,
         "timed_out": False,
         "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
-        "hits": {"total": {"value": hits, "relation": "eq"}, "max_score": None, "hits": []},
-        "aggregations": {name: {"doc_count": count} for name, count in counts.items()},
+        "hits": {"total": {"value": total, "relation": "eq"}, "max_score": None, "hits": []},
+        "aggregations": {"whole": {"doc_count": total, **whole}},
         **rest,
     }

@@ -57,8 +57,8 @@ class RawServer:
 
     @property
     def queries(self) -> list[Asked]:
-        """What it was asked, save when Prometheus was started."""
-        return [asked for asked in self.asked if not asked.path.endswith("/runtimeinfo")]
+        """What it was asked, save when Prometheus was started and which fields Elasticsearch has."""
+        return [asked for asked in self.asked if not asked.path.endswith(("/runtimeinfo", "/_field_caps"))]
 
     @property
     def port(self) -> int:

@@ -6,34 +6,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.sources.asking import elasticsearch, lucene, measured, prometheus, promql
+from tests.sources.loglines import END, ERRORS, GREEN, SLOT, START, ask, documents, since_then
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer
 from watchdog.core.model import Measurement, Outcome
-
-SLOT = 1_780_000_000.0
-START, END = SLOT - 360, SLOT - 60  # the window of 5 m that ends 60 s before the slot
-GREEN = [{"term": {"kubernetes.labels.color": "{{ color }}"}}]
-ERRORS = "log.level:ERROR"
-
-
-def documents(count: int, level: str, *, color: str = "green", at: float | None = None) -> list[dict[str, Any]]:
-    """Log documents, spread evenly over the window or all at one instant."""
-    instants = [at if at is not None else START + (i + 0.5) * (END - START) / count for i in range(count)]
-    return [
-        {
-            "@timestamp": datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds"),
-            "log": {"level": level},
-            "kubernetes": {"labels": {"color": color}},
-            "message": f"a line of level {level}",
-        }
-        for instant in instants
-    ]
 
 
 @pytest.fixture
@@ -47,13 +28,8 @@ def filled(elasticsearch_server: ElasticsearchServer, name: str) -> str:
     """An index with 300 lines of green, of which 30 are errors, and 50 errors of blue."""
     index = f"{name}-1"
     lines = documents(30, "ERROR") + documents(270, "INFO") + documents(50, "ERROR", color="blue")
-    elasticsearch_server.index(index, lines)
+    elasticsearch_server.index(index, lines + since_then())
     return index
-
-
-async def ask(server: ElasticsearchServer, query: str = ERRORS, **rest: Any) -> Measurement:
-    async with elasticsearch(server.url) as source:
-        return await measured(source, lucene(query, **rest), slot=SLOT)
 
 
 async def test_a_ratio_and_its_documents(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
@@ -98,15 +74,6 @@ async def test_no_document_of_the_color_is_nodata_F24(elasticsearch_server: Elas
     assert measurement.reason.endswith("has no document of ratio_of '*' in the window")
 
 
-async def test_a_keyword_that_became_a_text_is_nodata_F24(elasticsearch_server: ElasticsearchServer, name: str) -> None:
-    text = {"properties": {"labels": {"properties": {"color": {"type": "text"}}}}}
-    elasticsearch_server.send("PUT", f"/{name}", {"mappings": {"properties": {"kubernetes": text}}})
-    elasticsearch_server.index(name, documents(300, "ERROR", color="The-Green"))
-    exact = [{"term": {"kubernetes.labels.color": "The-Green"}}]
-    assert (await ask(elasticsearch_server, index=name, ratio_of="*")).value == 1
-    assert (await ask(elasticsearch_server, index=name, ratio_of="*", filter=exact)).failure is Outcome.NODATA
-
-
 async def test_a_paused_shipper_is_nodata_F25(elasticsearch_server: ElasticsearchServer, name: str) -> None:
     elasticsearch_server.index(name, documents(300, "INFO", at=START + 100))
     measurement = await ask(elasticsearch_server, index=name, ratio_of="*")
@@ -118,7 +85,7 @@ async def test_a_paused_shipper_is_nodata_F25(elasticsearch_server: Elasticsearc
 async def test_more_than_ten_thousand_documents_are_counted_exactly_F23(
     elasticsearch_server: ElasticsearchServer, name: str
 ) -> None:
-    elasticsearch_server.index(name, documents(12_000, "INFO") + documents(3_000, "ERROR"))
+    elasticsearch_server.index(name, documents(12_000, "INFO") + documents(3_000, "ERROR") + since_then())
     assert await ask(elasticsearch_server, index=name, ratio_of="*") == Measurement(value=0.2, samples=15_000.0)
 
 

@@ -45,7 +45,7 @@ async def test_a_good_answer_is_a_value() -> None:
 async def test_the_search_asks_for_the_whole_truth_F19_F22_F23() -> None:
     async with serving(sending(FINE)) as server, elasticsearch(f"{server.url}/logs") as source:
         await measured(source, lucene(index="logs-{{color}}-*"))
-    (asked,) = server.asked  # one request, and none before it to find out who is there
+    (asked,) = server.queries  # one request, and none before it to find out who is there
     assert (asked.method, asked.path) == ("POST", "/logs/logs-green-*/_search")
     assert asked.parameters == {
         "allow_no_indices": "false",
@@ -79,10 +79,15 @@ async def test_trap_hang() -> None:
 
 
 async def test_trap_hang_of_more_searches_than_there_are_connections() -> None:
+    rules = [lucene(f"level:{number}") for number in range(30)]
     async with serving(hanging) as server, elasticsearch(server.url, deadline=2) as source:
-        answers = await asyncio.gather(*(measured(source, lucene()) for _ in range(30)))
+        together = await asyncio.gather(*(measured(source, rule) for rule in rules))
+        assert [asked.path for asked in server.asked] == ["/_msearch"]
+        assert all(TOO_LATE in answer.reason for answer in together)
+        server.asked.clear()
+        answers = await asyncio.gather(*(measured(source, rule) for rule in rules))  # now apart
     reasons = [answer.reason.removeprefix(f"Elasticsearch at {server.url} ") for answer in answers]
-    assert len(server.asked) == CONNECTIONS
+    assert len(server.queries) == CONNECTIONS
     assert sum(reason.startswith(TOO_LATE) for reason in reasons) == CONNECTIONS
     assert reasons.count("was not asked within 2 s: all 8 connections wait for earlier searches") == 30 - CONNECTIONS
 
@@ -117,7 +122,7 @@ async def test_no_search_is_tried_twice_F21() -> None:
     async with serving(sending(answer)) as server, elasticsearch(server.url) as source:
         measurement = await measured(source, lucene())
     assert measurement.reason.endswith("did not answer the query (HTTP 429): es_rejected_execution_exception: rejected")
-    assert len(server.asked) == 1
+    assert len(server.queries) == 1
 
 
 SHAPE = "answered JSON of another shape than a search has"
@@ -224,7 +229,7 @@ async def test_trap_redirect_is_not_followed_and_forwards_no_secret() -> None:
         moved = http("", status=307, headers={"Location": f"{other.url}/_search"})
         async with serving(sending(moved)) as server, elasticsearch(server.url, token="c2VjcmV0") as source:  # noqa: S106
             assert "redirects (HTTP 307)" in (await measured(source, lucene())).reason
-    assert server.asked[0].headers["authorization"] == "ApiKey c2VjcmV0"
+    assert server.queries[0].headers["authorization"] == "ApiKey c2VjcmV0"
     assert other.asked == []
 
 
@@ -266,7 +271,7 @@ async def test_a_rotated_api_key_is_sent_with_the_next_search_F26(tmp_path: Path
         await measured(source, lucene())
         file.unlink()
         unreadable = await measured(source, lucene())
-    assert [asked.headers["authorization"] for asked in server.asked] == ["ApiKey Zmlyc3Q=", "ApiKey c2Vjb25k"]
+    assert [asked.headers["authorization"] for asked in server.queries] == ["ApiKey Zmlyc3Q=", "ApiKey c2Vjb25k"]
     assert unreadable.reason.endswith("the credentials cannot be read (its token_file: No such file or directory)")
 
 
@@ -308,7 +313,7 @@ async def test_a_closed_source_measures_nothing() -> None:
 async def test_closing_during_a_search_is_an_error() -> None:
     async with serving(hanging) as server, elasticsearch(server.url, deadline=30) as source:
         task = asyncio.create_task(measured(source, lucene()))
-        await eventually(lambda: server.asked, "the search has arrived")
+        await eventually(lambda: server.queries, "the search has arrived")
         await source.close()
         async with asyncio.timeout(10):
             assert (await task).failure is Outcome.ERROR

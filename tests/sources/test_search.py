@@ -43,35 +43,35 @@ def test_a_count_is_one_search_for_one_number() -> None:
         "size": 0,
         "track_total_hits": True,
         "timeout": "4500ms",
-        "query": {
-            "bool": {
-                "filter": [
-                    {
-                        "range": {
-                            "event.created": {
-                                "gte": 1_699_999_640_000,
-                                "lt": 1_699_999_940_000,
-                                "format": "epoch_millis",
-                            }
-                        }
-                    }
-                ]
+        "query": {"bool": {"filter": [span(SLOT - 360, SLOT, "event.created")]}},
+        "sort": [{"event.created": "desc"}],
+        "aggs": {
+            "whole": {
+                "filter": {"match_all": {}},
+                "aggs": {
+                    "window": {
+                        "filter": span(SLOT - 360, SLOT - 60, "event.created"),
+                        "aggs": {"matches": {"filter": {"query_string": {"query": 'log.level:error AND "green"'}}}},
+                    },
+                    "recent": {"filter": span(SLOT - 210, SLOT, "event.created")},
+                    "newest": {"max": {"field": "event.created"}},
+                    "ingested": {"max": {"field": "event.ingested"}},
+                },
             }
         },
-        "sort": [{"event.created": "desc"}],
-        "aggs": {"matches": {"filter": {"query_string": {"query": 'log.level:error AND "green"'}}}},
     }
+
+
+def span(start: float, end: float, field: str) -> dict[str, Any]:
+    bounds = {"gte": round(start * 1000), "lt": round(end * 1000), "format": "epoch_millis"}
+    return {"range": {field: bounds}}
 
 
 def test_a_ratio_counts_both_sides_in_one_search() -> None:
     body = build_search(logs(ratio_of="app:{{ namespace }}"), NAMES, slot=SLOT, patience=4.5)
-    total = {"query_string": {"query": "app:bank"}}
-    recent = {"gte": 1_699_999_790_000, "lt": 1_699_999_940_000, "format": "epoch_millis"}
-    assert body["aggs"] == {
-        "matches": {"filter": {"bool": {"filter": [total, {"query_string": {"query": "level:error"}}]}}},
-        "total": {"filter": total},
-        "recent": {"filter": {"bool": {"filter": [total, {"range": {"@timestamp": recent}}]}}},
-    }
+    whole = body["aggs"]["whole"]
+    assert whole["filter"] == {"query_string": {"query": "app:bank"}}
+    assert whole["aggs"]["window"]["aggs"] == {"matches": {"filter": {"query_string": {"query": "level:error"}}}}
 
 
 def test_placeholders_are_filled_everywhere_in_the_filters() -> None:
@@ -90,8 +90,8 @@ def test_windows_of_neighboring_slots_meet_without_gap_and_overlap(slot: float, 
 
 def _range(query: ElasticsearchQuery, slot: float) -> dict[str, int]:
     body = build_search(query, NAMES, slot=slot, patience=1)
-    span: dict[str, int] = body["query"]["bool"]["filter"][0]["range"]["@timestamp"]
-    return span
+    counted: dict[str, int] = body["aggs"]["whole"]["aggs"]["window"]["filter"]["range"]["@timestamp"]
+    return counted
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,52 @@ def test_answers_that_count(body: Any, query: ElasticsearchQuery, expected: Meas
     assert read(body, query) == expected
 
 
-def test_documents_that_end_in_the_first_half_of_the_window_are_nodata_F25() -> None:
-    body = found(matches=3, total=12)
-    body["aggregations"]["recent"]["doc_count"] = 0
-    measurement = read(body, RATIO)
-    assert measurement.failure is Outcome.NODATA
-    assert measurement.samples == 12
-    assert measurement.reason == (
-        "E has 12 documents in the window, none of them newer than 22:09:50 UTC: the log shipper lags or has stopped"
-    )
+@pytest.mark.parametrize("query", [pytest.param(RATIO, id="a ratio"), pytest.param(COUNT, id="a count")])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param(
+            found(matches=3, total=12, recent=0),
+            "has 12 documents in the window, and none newer than 22:09:50 UTC: the log shipper lags or has stopped",
+            id="F25 the second half is empty",
+        ),
+        pytest.param(
+            found(matches=3, newest=SLOT - 2, ingested=SLOT + 59),
+            "got its newest document 61 s late, and query_delay is 60 s",
+            id="F25 late by its own account",
+        ),
+        pytest.param(
+            found(matches=3, total=50, newest=SLOT - 61),
+            "has no document of the last 61 s: they come later than query_delay, 60 s",
+            id="F25 a minute without any of fifty in five minutes",
+        ),
+    ],
+)
+def test_a_window_that_is_not_complete_is_nodata(query: ElasticsearchQuery, body: Any, says: str) -> None:
+    samples = None if query.ratio_of is None else float(body["aggregations"]["whole"]["doc_count"])
+    assert read(body, query) == Measurement.nodata(f"E {says}", samples=samples)
 
 
-def changed(*path: str, to: Any, ratio: bool = False) -> Any:
-    body = copy.deepcopy(found(matches=3, total=12) if ratio else found(matches=3))
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(found(matches=3, newest=SLOT - 2, ingested=SLOT + 58), id="late, and not later than query_delay"),
+        pytest.param(found(matches=3, total=49, newest=SLOT - 61), id="a minute without any of few"),
+        pytest.param(found(matches=3, total=5000, newest=SLOT - 60), id="the window has just become complete"),
+        pytest.param(found(matches=3, ingested=SLOT - 500), id="clocks that differ the other way"),
+    ],
+)
+def test_F25_a_window_that_is_complete_counts(body: Any) -> None:
+    assert read(body, COUNT).value == 3
+
+
+def test_F24_a_count_of_no_document_at_all_is_nodata() -> None:
+    said = "E has no document in the window that filter lets pass, be it of the query or not"
+    assert read(found(matches=0, total=0, newest=None), COUNT) == Measurement.nodata(said)
+
+
+def changed(*path: str, to: Any) -> Any:
+    body = copy.deepcopy(found(matches=3, total=12))
     place = body
     for key in path[:-1]:
         place = place[key]
@@ -139,6 +172,7 @@ def changed(*path: str, to: Any, ratio: bool = False) -> Any:
     return body
 
 
+MATCHES = ("aggregations", "whole", "window", "matches")
 SHAPE = "answered JSON of another shape than a search has"
 
 
@@ -157,10 +191,14 @@ SHAPE = "answered JSON of another shape than a search has"
         pytest.param(changed("_shards", "total", to=1.0), SHAPE, id="shards in floating point"),
         pytest.param(changed("timed_out", to=0), SHAPE, id="a number for a truth value"),
         pytest.param(changed("aggregations", to=None), SHAPE, id="no aggregations"),
-        pytest.param(changed("aggregations", "matches", to={}), SHAPE, id="no count"),
-        pytest.param(changed("aggregations", "matches", "doc_count", to=-3), SHAPE, id="a negative count"),
-        pytest.param(changed("aggregations", "matches", "doc_count", to=True), SHAPE, id="a count that is true"),
-        pytest.param(changed("aggregations", "matches", "doc_count", to=2.5), SHAPE, id="half a document"),
+        pytest.param(changed(*MATCHES, to={}), SHAPE, id="no count"),
+        pytest.param(changed(*MATCHES, "doc_count", to=-3), SHAPE, id="a negative count"),
+        pytest.param(
+            changed(*MATCHES, "doc_count", to=True),
+            SHAPE,
+            id="a count that is true",
+        ),
+        pytest.param(changed(*MATCHES, "doc_count", to=2.5), SHAPE, id="half a document"),
         pytest.param(
             changed("timed_out", to=True),
             "ran out of time and answered a part of the truth (timed_out)",
@@ -195,8 +233,8 @@ SHAPE = "answered JSON of another shape than a search has"
             id="F23 a capped total",
         ),
         pytest.param(
-            changed("aggregations", "matches", "doc_count", to=4),
-            "answered counts that contradict each other (4 > 3)",
+            changed(*MATCHES, "doc_count", to=13),
+            "answered counts that contradict each other (13 > 12 > 12 > 12)",
             id="more matches than documents",
         ),
     ],
@@ -210,29 +248,27 @@ def test_a_part_of_the_truth_is_an_error(body: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        pytest.param(changed("aggregations", "total", to={}, ratio=True), SHAPE, id="no total"),
-        pytest.param(changed("aggregations", "recent", to={}, ratio=True), SHAPE, id="no recent documents"),
+        pytest.param(changed("aggregations", "whole", "window", to={}), SHAPE, id="no window"),
+        pytest.param(changed("aggregations", "whole", "recent", to={}), SHAPE, id="no recent documents"),
+        pytest.param(changed("aggregations", "whole", "newest", "value", to=None), SHAPE, id="no newest document"),
+        pytest.param(changed("aggregations", "whole", "newest", "value", to="now"), SHAPE, id="a text for an instant"),
         pytest.param(
-            changed("aggregations", "matches", "doc_count", to=13, ratio=True),
-            "answered counts that contradict each other (13 > 12 > 12)",
-            id="more matches than documents that they are a share of",
-        ),
-        pytest.param(
-            changed("aggregations", "recent", "doc_count", to=13, ratio=True),
+            changed("aggregations", "whole", "recent", "doc_count", to=13),
             "answered counts that contradict each other (13 > 12)",
             id="more recent documents than documents",
         ),
         pytest.param(
-            changed("hits", "total", "value", to=11, ratio=True),
-            "answered counts that contradict each other (3 > 12 > 11)",
+            changed("hits", "total", "value", to=11),
+            "answered counts that contradict each other (3 > 12 > 12 > 11)",
             id="more documents than there are",
         ),
     ],
 )
-def test_a_ratio_needs_consistent_counts(body: Any, says: str) -> None:
-    with pytest.raises(AnswerError) as caught:
-        read(body, RATIO)
-    assert str(caught.value) == says
+def test_counts_have_to_be_consistent(body: Any, says: str) -> None:
+    for query in (RATIO, COUNT):
+        with pytest.raises(AnswerError) as caught:
+            read(body, query)
+        assert str(caught.value) == says
 
 
 @given(ANY_JSON)
@@ -249,14 +285,16 @@ PATHS = [
     ("hits", "total"),
     ("hits", "total", "relation"),
     ("aggregations",),
-    ("aggregations", "matches"),
-    ("aggregations", "total", "doc_count"),
+    ("aggregations", "whole"),
+    ("aggregations", "whole", "window", "doc_count"),
+    ("aggregations", "whole", "newest", "value"),
+    ("aggregations", "whole", "ingested", "value"),
 ]
 
 
 @given(st.sampled_from(PATHS), ANY_JSON)
 def test_any_json_inside_a_search_is_a_measurement_or_an_answer_error(path: tuple[str, ...], piece: Any) -> None:
-    _read_or_answer_error(changed(*path, to=piece, ratio=True), RATIO)
+    _read_or_answer_error(changed(*path, to=piece), RATIO)
 
 
 def _read_or_answer_error(body: Any, query: ElasticsearchQuery) -> None:

@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 KUBERNETES_VERSION = "1.36.3"
 PROMETHEUS_VERSION = "3.14.0"
 ELASTICSEARCH_VERSION = "8.19.3"
+NEWER_ELASTICSEARCH_VERSION = "9.4.3"
 BUILD_SECONDS = 40 * 60
 
 
@@ -66,19 +67,19 @@ def prometheus_binaries() -> Path:
     )
 
 
-def elasticsearch_home() -> Path:
-    """The unpacked Elasticsearch distribution, from the artifact that its own integration tests use."""
+def elasticsearch_home(version: str = ELASTICSEARCH_VERSION) -> Path:
+    """An unpacked Elasticsearch distribution, from the artifact that its own integration tests use."""
 
     def fetch(folder: Path) -> None:
         maven = _tool("mvn", "Maven")
-        artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{ELASTICSEARCH_VERSION}:zip"
+        artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
         copy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
         run([maven, "-B", "-q", copy, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], cwd=folder)
         (archive,) = folder.glob("*.zip")
         _unzip(archive, folder)
         archive.unlink()
 
-    folder = cached("elasticsearch", ELASTICSEARCH_VERSION, fetch)
+    folder = cached("elasticsearch", version, fetch)
     return next(folder.glob("elasticsearch-*"))
 
 
@@ -93,7 +94,8 @@ def java_home(*, at_least: int) -> Path:
         if (home / "bin" / "java").exists() and _java_major(home) >= at_least:
             return home
     raise PartUnavailableError(
-        f"Elasticsearch needs Java {at_least} or newer, and none was found (apt-get install openjdk-17-jre-headless)"
+        f"Elasticsearch needs Java {at_least} or newer, and none was found "
+        f"(apt-get install openjdk-{at_least}-jre-headless)"
     )
 
 
@@ -169,10 +171,15 @@ def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> 
         raise PartUnavailableError(f"{command[0]} failed with {done.returncode}:\n{tail}")
 
 
+def newer_elasticsearch_home() -> Path:
+    """The newest line of servers that the product's client speaks to."""
+    return elasticsearch_home(NEWER_ELASTICSEARCH_VERSION)
+
+
 def main() -> int:
     """Builds every part; prints what cannot be had and returns 1 for it."""
     missing = 0
-    for part in (elasticsearch_home, kubernetes_binaries, prometheus_binaries):
+    for part in (elasticsearch_home, newer_elasticsearch_home, kubernetes_binaries, prometheus_binaries):
         try:
             print(f"{part.__name__}: {part()}", flush=True)
         except PartUnavailableError as error:

@@ -21,11 +21,17 @@ from typing import Any
 import requests
 import yaml
 
-from tests.stack.build import PartUnavailableError, elasticsearch_home, java_home
+from tests.stack.build import (
+    ELASTICSEARCH_VERSION,
+    NEWER_ELASTICSEARCH_VERSION,
+    PartUnavailableError,
+    elasticsearch_home,
+    java_home,
+)
 from tests.stack.ports import free_port
 from tests.stack.process import Child, Command, User, resident_mib
 
-JAVA = 17
+JAVA = {ELASTICSEARCH_VERSION: 17, NEWER_ELASTICSEARCH_VERSION: 21}
 START_SECONDS = 90
 # The collector of the distribution is made for big heaps; the serial one starts faster and needs less memory.
 COLLECTOR = ("-XX:+UseG1GC", "-XX:+UseSerialGC")
@@ -148,11 +154,11 @@ class ElasticsearchServer:
             self.resume()
 
 
-def launch_elasticsearch(folder: Path) -> ElasticsearchServer:
+def launch_elasticsearch(folder: Path, version: str = ELASTICSEARCH_VERSION) -> ElasticsearchServer:
     """Launches one in a folder of its own without waiting; `finish_start` waits. Raises `PartUnavailableError`."""
     user = _user()
-    home = _reachable(elasticsearch_home(), folder / "home", user)
-    java = _reachable(java_home(at_least=JAVA), folder / "java", user)
+    home = _reachable(elasticsearch_home(version), folder / "home", user)
+    java = _reachable(java_home(at_least=JAVA[version]), folder / "java", user)
     port = free_port()
     _configure(home, folder, port)
     environment = {name: value for name, value in os.environ.items() if name not in ("JAVA_HOME", "HOME")} | {

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from watchdog.core.model import Trouble
 from watchdog.core.visible import visible
+from watchdog.sources.patience import asked_to_wait
 
 LONGEST_BODY = 1 << 20  # bytes, after decompression
 DEEPEST_NESTING = 32
@@ -25,9 +26,11 @@ _LONGEST_QUOTE = 4096  # characters; the finished sentence is clipped to far les
 class AnswerError(Exception):
     """An answer that is no evidence; the text completes "Prometheus at http://prometheus:9090 …"."""
 
-    def __init__(self, text: str, *, trouble: Trouble | None = None) -> None:
+    def __init__(self, text: str, *, trouble: Trouble | None = None, wait: float = 0.0) -> None:
+        """``wait`` is for how many seconds the server asks to be left alone."""
         super().__init__(text)
         self.trouble = trouble
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Answer:
     received_at: float
     date: str = ""
     location: str = ""
+    retry_after: str = ""
 
 
 def believe(answer: Answer) -> Any:
@@ -133,7 +137,8 @@ def _not_json(answer: Answer) -> AnswerError:
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return refusal(answer.status, quote(answer.body))
     kind = quote(answer.content_type) or "no content type"
-    return AnswerError(f"answered HTTP {answer.status} with {kind} instead of JSON: {quote(answer.body)}")
+    wait = asked_to_wait(answer.status, answer.retry_after, now=answer.received_at)
+    return AnswerError(f"answered HTTP {answer.status} with {kind} instead of JSON: {quote(answer.body)}", wait=wait)
 
 
 def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,30 +1,47 @@
-"""Measures rules by one search in Elasticsearch.
+"""Measures rules by searches in Elasticsearch: those of one moment in one request.
 
-Law: `measure` ends within the deadline, with a measurement; an answer from fewer shards than there are is none.
+Law: `measure` ends within the deadline, with a measurement; an answer from fewer shards than there are is none, and
+neither is a search for a field that no index has.
 """
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from watchdog.core.model import Measurement
+from watchdog.core.model import Measurement, Trouble
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.language import ElasticsearchQuery, Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
 from watchdog.sources.failure import sentence
+from watchdog.sources.fields import Needs, asked_fields, field_problems, needs_of
+from watchdog.sources.patience import Patience, asked_to_wait
 from watchdog.sources.search import build_search, read_field_caps, read_refusal, read_search
-
-T = TypeVar("T")
+from watchdog.sources.searches import Search, SearchError, Searches
+from watchdog.sources.sharing import Shared
 
 CONNECTIONS = 8
+FIELDS_SECONDS = 300.0
+"""How long it is believed that a rule's fields are there."""
 # Who gives up first: Elasticsearch, which can say why; then the client, which remembers that the node did not answer
 # and asks another one next time; then we.
 _SERVER_SHARE = 0.9
 _CLIENT_SHARE = 0.95
+_FIELDS_SHARE = 0.25  # of the deadline: a look at the fields costs no measurement
+_DEAD_SECONDS = 30.0  # how long a node that failed is not asked when there is another one; then longer and longer
+# All three let a part of the truth look like the whole, and are on by default.
+_STRICT: Mapping[str, Any] = {
+    "allow_partial_search_results": False,
+    "ignore_unavailable": False,
+    "allow_no_indices": False,
+}
+# Statuses that no search among several is to blame for: who asks, and how busy it is.
+_NOBODYS = frozenset({401, 429, 503})
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +65,20 @@ class ElasticsearchSource:
         self._server = f"Elasticsearch at {' or '.join(settings.urls)}"
         self._is_closed = False
         self._free = asyncio.Semaphore(CONNECTIONS)
+        self._searches = Searches(self._send)
+        self._patience = Patience()
+        self._shared: Shared[tuple[str, Needs], list[str]] = Shared()
+        self._fields_seen: dict[tuple[str, Needs], float] = {}
         self._elasticsearch = elasticsearch
         self._client = elasticsearch.AsyncElasticsearch(
             [node_config(url, ca_file=settings.ca_file) for url in settings.urls],
             node_class=BoundedNode,
-            max_retries=0,
+            # A node that refuses the connection has not begun to search: the next one is asked at once.
+            max_retries=len(settings.urls) - 1,
+            retry_on_status=(),
             retry_on_timeout=False,
+            dead_node_backoff_factor=_DEAD_SECONDS,
+            max_dead_node_backoff=10 * _DEAD_SECONDS,
             request_timeout=settings.deadline * _CLIENT_SHARE,
         )
 
@@ -62,9 +87,60 @@ class ElasticsearchSource:
         query = rule.elasticsearch
         if query is None:
             return Measurement.error(f"rule {rule.alert} has no Elasticsearch query")
-        names = {"color": color, "namespace": namespace}
-        answer = await self._believed(lambda proof: self._search(query, names, slot, proof))
-        return answer if isinstance(answer, Measurement) else Measurement.error(answer)
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                return await self._measure(query, {"color": color, "namespace": namespace}, slot)
+        except TimeoutError:
+            said = f"{self._server} did not answer within {self._settings.deadline:g} s"
+            return Measurement.error(sentence(said))
+        except SearchError as error:
+            return Measurement.error(str(error), trouble=error.trouble)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        self._is_closed = True
+        await self._client.close()
+        await self._searches.close()
+
+    async def _measure(self, query: ElasticsearchQuery, names: dict[str, str], slot: float) -> Measurement:
+        body = build_search(query, names, slot=slot, patience=self._settings.deadline * _SERVER_SHARE)
+        search = Search(fill(query.index, names), json.dumps(body))
+        answer = await self._searches.ask(search)
+        try:
+            measurement = read_search(answer, query, slot=slot, server=self._server)
+        except AnswerError as error:
+            raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+        if problems := await self._field_problems(query, names):
+            said = f"{self._server} cannot find anything in {search.index}: {'; '.join(problems)}"
+            return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
+        return measurement
+
+    async def _field_problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[str]:
+        """What is wrong with the fields of a query, looked at when it is new, now and then, and while it is wrong."""
+        index, needs = fill(query.index, names), needs_of(query, names)
+        if time.monotonic() < self._fields_seen.get((index, needs), 0.0) + FIELDS_SECONDS:
+            return []
+        try:
+            async with asyncio.timeout(self._settings.deadline * _FIELDS_SHARE):
+                problems = await self._shared.get((index, needs), lambda: self.field_problems(index, needs))
+        except (SearchError, TimeoutError):
+            return []  # the search went well; the next slot looks again
+        if not problems:
+            self._fields_seen[index, needs] = time.monotonic()
+        return problems
+
+    async def field_problems(self, index: str, needs: Needs) -> list[str]:
+        """What `_field_caps` says against a query's fields, each a sentence without its end. Raises SearchError."""
+
+        async def ask(proof: Proof) -> Any:
+            seconds = self._settings.deadline * _FIELDS_SHARE * _CLIENT_SHARE
+            client = self._client.options(headers=proof.headers, request_timeout=seconds)
+            answer = await client.field_caps(
+                index=index, fields=asked_fields(needs), ignore_unavailable=False, allow_no_indices=False
+            )
+            return answer.body
+
+        return field_problems(needs, await self._exchange(ask))
 
     async def fields(self, index: str, names: Collection[str]) -> FieldTypes | str:
         """The types of those of the fields that the index or pattern has, or the sentence why they are not known."""
@@ -79,38 +155,53 @@ class ElasticsearchSource:
                 return FieldTypes(has_index=False)
             return FieldTypes(types=read_field_caps(answer.body))
 
-        return await self._believed(ask)
+        try:
+            return await self._exchange(ask)
+        except SearchError as error:
+            return str(error)
 
-    async def _believed(self, ask: Callable[[Proof], Awaitable[T]]) -> T | str:
-        """What was asked for, or the sentence why it cannot be had."""
+    async def _send(self, batch: Sequence[Search]) -> Sequence[Any]:
+        if len(batch) == 1:
+            return await self._exchange(lambda proof: self._one(batch[0], proof))
+        return await self._exchange(lambda proof: self._several(batch, proof))
+
+    async def _one(self, search: Search, proof: Proof) -> list[Any]:
+        client = self._client.options(headers=proof.headers)
+        return [(await client.search(index=search.index, body=search.body, **_STRICT)).body]
+
+    async def _several(self, batch: Sequence[Search], proof: Proof) -> list[Any]:
+        lines = [line for search in batch for line in ({"index": search.index, **_STRICT}, search.body)]
+        body = (await self._client.options(headers=proof.headers).msearch(searches=lines)).body
+        answers = body.get("responses") if isinstance(body, dict) else None
+        if not isinstance(answers, list) or len(answers) != len(batch):
+            raise AnswerError("answered JSON of another shape than several searches have")
+        return [self._alone(answer, proof) for answer in answers]
+
+    def _alone(self, answer: Any, proof: Proof) -> Any:
+        """The body of one of several answers, or the error of this one alone."""
+        if not isinstance(answer, dict) or "error" not in answer:
+            return answer
+        status = answer.get("status")
+        refused = read_refusal(status if isinstance(status, int) else 0, answer)
+        return SearchError(sentence(f"{self._server} {refused}", secrets=proof.secrets), trouble=refused.trouble)
+
+    async def _exchange(self, ask: Callable[[Proof], Awaitable[Answered]]) -> Answered:
+        """What one request yields, in time. Raises SearchError."""
+        if left := self._patience.left():
+            raise SearchError(f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
             check_authorities(self._settings.ca_file)
         except CredentialsError as error:
-            return sentence(f"{self._server} {error}")
+            raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
         try:
             async with asyncio.timeout(self._settings.deadline):
-                return await ask(proof)
-        except TimeoutError:
-            said = f"{self._server} did not answer within {self._settings.deadline:g} s"
-        except AnswerError as error:
-            said = f"{self._server} {error}"
-        except self._elasticsearch.UnsupportedProductError:
-            said = f"{self._server} is not Elasticsearch: its answer lacks the header X-Elastic-Product"
-        except self._elasticsearch.ApiError as error:
-            said = f"{self._server} {read_refusal(error.meta.status, error.body)}"
-        except self._elasticsearch.TransportError as error:
-            said = error.message  # a whole sentence of the node's
-        return sentence(said, secrets=proof.secrets)
+                return await self._in_turn(ask, proof)
+        except (TimeoutError, AnswerError, self._elasticsearch.ApiError, self._elasticsearch.TransportError) as error:
+            raise self._explained(error, proof) from error
 
-    async def close(self) -> None:
-        """Closes the connections."""
-        self._is_closed = True
-        await self._client.close()
-
-    async def _search(self, query: ElasticsearchQuery, names: dict[str, str], slot: float, proof: Proof) -> Measurement:
-        deadline = self._settings.deadline
-        begun = time.monotonic()
+    async def _in_turn(self, ask: Callable[[Proof], Awaitable[Answered]], proof: Proof) -> Answered:
+        deadline, begun = self._settings.deadline, time.monotonic()
         async with self._free:
             if self._is_closed:
                 raise AnswerError("is not asked any more: the source was closed")
@@ -118,12 +209,27 @@ class ElasticsearchSource:
                 raise AnswerError(
                     f"was not asked within {deadline:g} s: all {CONNECTIONS} connections wait for earlier searches"
                 )
-            answer = await self._client.options(headers=proof.headers).search(
-                index=fill(query.index, names),
-                body=build_search(query, names, slot=slot, patience=deadline * _SERVER_SHARE),
-                # All three let a part of the truth look like the whole, and are on by default.
-                allow_partial_search_results=False,
-                ignore_unavailable=False,
-                allow_no_indices=False,
-            )
-        return read_search(answer.body, query, slot=slot, server=self._server)
+            return await ask(proof)
+
+    def _explained(self, error: Exception, proof: Proof) -> SearchError:
+        """What went wrong in a sentence; obeys a request to wait."""
+        trouble, is_shared = None, True
+        match error:
+            case TimeoutError():
+                said = f"{self._server} did not answer within {self._settings.deadline:g} s"
+            case AnswerError():
+                said, trouble = f"{self._server} {error}", error.trouble
+            case self._elasticsearch.UnsupportedProductError():
+                said = f"{self._server} is not Elasticsearch: its answer lacks the header X-Elastic-Product"
+            case self._elasticsearch.ApiError(meta=meta, body=body):
+                refused = read_refusal(meta.status, body)
+                said, trouble, is_shared = f"{self._server} {refused}", refused.trouble, meta.status not in _NOBODYS
+                self._patience.note(asked_to_wait(meta.status, meta.headers.get("retry-after") or "", now=time.time()))
+            case self._elasticsearch.TransportError(message=said, __cause__=AnswerError() as cause):
+                trouble = cause.trouble  # the message is a whole sentence of the node's
+                self._patience.note(cause.wait)
+            case self._elasticsearch.TransportError(message=said):
+                is_shared = isinstance(error, self._elasticsearch.ConnectionTimeout)
+            case _:
+                raise error
+        return SearchError(sentence(said, secrets=proof.secrets), trouble=trouble, spoils_all=is_shared)

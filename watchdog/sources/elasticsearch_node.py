@@ -100,6 +100,7 @@ class BoundedNode(BaseAsyncNode):
                 content_type=response.headers.get("Content-Type", ""),
                 date=response.headers.get("Date", ""),
                 location=response.headers.get("Location", ""),
+                retry_after=response.headers.get("Retry-After", ""),
                 body=await _read(response),
                 received_at=time.time(),
             )
@@ -139,7 +140,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _headers_for_client(response: aiohttp.ClientResponse) -> HttpHeaders:
     """What the client has a use for. A deprecation in a Warning header would become a warning of Python's."""
     product = response.headers.get("X-Elastic-Product", "")
-    return HttpHeaders({"content-type": "application/json", "x-elastic-product": product})
+    kept = {"content-type": "application/json", "x-elastic-product": product}
+    return HttpHeaders(kept | {"retry-after": response.headers.get("Retry-After", "")})
 
 
 def _said(error: Exception) -> str:

@@ -4,6 +4,7 @@ Law: pure. Matches and the documents that they are a share of come from the same
 documents; an answer of fewer shards than there are is no evidence.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,8 @@ from watchdog.sources.answer import AnswerError, quote, refusal
 from watchdog.sources.failure import sentence
 
 Json = dict[str, Any]
+INGESTED = "event.ingested"
+_SURELY_SOME = 10.0  # that none of so many comes by chance: e to the -10
 
 
 def window(query: ElasticsearchQuery, slot: float) -> tuple[float, float]:
@@ -26,50 +29,76 @@ def window(query: ElasticsearchQuery, slot: float) -> tuple[float, float]:
 def build_search(query: ElasticsearchQuery, names: Mapping[str, str], *, slot: float, patience: float) -> Json:
     """The body of the search; ``patience`` is how many seconds the server may spend on it."""
     start, end = window(query, slot)
-    matches = _lucene(fill(query.query, names))
-    counts = {"matches": {"filter": matches}}
-    if query.ratio_of is not None:
-        total = _lucene(fill(query.ratio_of, names))
-        recent = _span(query.timestamp_field, (start + end) / 2, end)
-        counts = {
-            "matches": {"filter": _all(total, matches)},
-            "total": {"filter": total},
-            "recent": {"filter": _all(total, recent)},
-        }
-    filters = [_span(query.timestamp_field, start, end), *(_filled(one, names) for one in query.filter)]
+    time = query.timestamp_field
+    whole = {"match_all": {}} if query.ratio_of is None else _lucene(fill(query.ratio_of, names))
+    matches = {"matches": {"filter": _lucene(fill(query.query, names))}}
+    counts = {
+        "window": {"filter": _span(time, start, end), "aggs": matches},
+        "recent": {"filter": _span(time, (start + end) / 2, slot)},
+        "newest": {"max": {"field": time}},
+        "ingested": {"max": {"field": INGESTED}},
+    }
+    # Up to the slot, and not to the window's end: what came since shows whether the window is complete.
+    filters = [_span(time, start, slot), *(_filled(one, names) for one in query.filter)]
     return {
         "size": 0,
         "track_total_hits": True,
         "timeout": f"{max(1, round(patience * 1000))}ms",
         "query": _all(*filters),
         # Nothing is sorted; but a time stamp field that does not exist is an error then, and not a count of 0 for ever.
-        "sort": [{query.timestamp_field: "desc"}],
-        "aggs": counts,
+        "sort": [{time: "desc"}],
+        "aggs": {"whole": {"filter": whole, "aggs": counts}},
     }
 
 
 def read_search(body: Any, query: ElasticsearchQuery, *, slot: float, server: str) -> Measurement:
     """The measurement of a rule from the body of an answer. Raises AnswerError."""
     found = _whole(body)
-    matches = _count(body, "matches")
-    if query.ratio_of is None:
-        _check_order(matches, found)
-        return Measurement(value=float(matches))
-    total, recent = _count(body, "total"), _count(body, "recent")
-    _check_order(matches, total, found)
-    _check_order(recent, total)
-    if total == 0:
-        said = f"{server} has no document of ratio_of '{quote(query.ratio_of)}' in the window"
-        return Measurement.nodata(sentence(said), samples=0.0)
+    whole = _at(body, "aggregations", "whole")
+    everything, recent = _integer(whole, "doc_count"), _integer(whole, "recent", "doc_count")
+    total, matches = _integer(whole, "window", "doc_count"), _integer(whole, "window", "matches", "doc_count")
+    _check_order(matches, total, everything, found)
+    _check_order(recent, everything)
+    samples = None if query.ratio_of is None else float(total)
+    said = _why_empty(query) if total == 0 else _why_late(whole, query, slot=slot, total=total, recent=recent)
+    if said:
+        return Measurement.nodata(sentence(f"{server} {said}"), samples=samples)
+    return Measurement(value=float(matches) if samples is None else matches / samples, samples=samples)
+
+
+def _why_empty(query: ElasticsearchQuery) -> str:
+    if query.ratio_of is not None:
+        return f"has no document of ratio_of '{quote(query.ratio_of)}' in the window"
+    return "has no document in the window that filter lets pass, be it of the query or not"
+
+
+def _why_late(whole: Any, query: ElasticsearchQuery, *, slot: float, total: int, recent: int) -> str:
+    """Why the window is not complete; "" when it is: shippers lag and stop, and what they left is the past (F25)."""
+    start, end = window(query, slot)
     if recent == 0:
-        # Shippers lag and stop; what is left in the window then is the past, not the present (F25).
-        start, end = window(query, slot)
-        return Measurement.nodata(
-            f"{server} has {total} documents in the window, none of them newer than {_clock((start + end) / 2)}: "
-            "the log shipper lags or has stopped",
-            samples=float(total),
-        )
-    return Measurement(value=matches / total, samples=float(total))
+        middle = _clock((start + end) / 2)
+        return f"has {total} documents in the window, and none newer than {middle}: the log shipper lags or has stopped"
+    newest, ingested = _instant(whole, "newest"), _instant(whole, "ingested")
+    if newest is None:
+        raise _other_shape()
+    if ingested is not None and ingested - newest > query.query_delay:
+        return f"got its newest document {ingested - newest:.0f} s late, and query_delay is {query.query_delay:g} s"
+    # At the pace of the window there would be so many since its end; if there is none of them, they are on their way.
+    expected = total * query.query_delay / query.timeframe
+    if newest < end and expected >= _SURELY_SOME:
+        age = f"{slot - newest:.0f} s"
+        return f"has no document of the last {age}: they come later than query_delay, {query.query_delay:g} s"
+    return ""
+
+
+def _instant(whole: Any, name: str) -> float | None:
+    """Unix seconds of a time that was looked for, None when no document has it."""
+    value = _at(whole, name, "value")
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise _other_shape()
+    return value / 1000
 
 
 def read_field_caps(body: Any) -> dict[str, frozenset[str]]:
@@ -148,10 +177,6 @@ def _shard_failure(body: Mapping[str, Any]) -> str:
             return f": {quote(kind)}: {quote(reason)}"
         case _:
             return ""
-
-
-def _count(body: Any, name: str) -> int:
-    return _integer(body, "aggregations", name, "doc_count")
 
 
 def _integer(body: Any, *path: str) -> int:
