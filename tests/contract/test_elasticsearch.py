@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import elasticsearch as client
@@ -12,6 +13,8 @@ import pytest
 from tests.contract.conftest import Ask
 from tests.contract.logs import INDEX, LUCENE, REFUSED
 from tests.contract.sides import Answer
+from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.sources.search import build_search
 
 BY_TIME: dict[str, Any] = {"size": 20, "sort": ["@timestamp"], "_source": False}
 # What is chosen by chance, depends on the machine, or points at a place in the request's text.
@@ -189,6 +192,34 @@ async def test_answers_alike(name: str, ask: Ask, real_elasticsearch: str, simul
     method = "GET" if body is None else "POST"
     real = await ask(method, real_elasticsearch + path, body)
     assert essence(await ask(method, simulated_elasticsearch + path, body)) == essence(real)
+
+
+async def test_answers_what_the_product_asks_alike(
+    ask: Ask, real_elasticsearch: str, simulated_elasticsearch: str
+) -> None:
+    end = datetime.fromisoformat("2026-11-24T06:50:06+00:00").timestamp()
+    strict = {"allow_partial_search_results": False, "ignore_unavailable": False, "allow_no_indices": False}
+    asked = [
+        logs("log.level:ERROR", ratio_of="*", filter=[GREEN]),
+        logs("log.level:ERROR", filter=[{"term": {"kubernetes.labels.color": "red"}}]),
+        logs("(", timeframe="1m"),
+        logs("a", index="nope-*"),
+        logs("a", index="nope"),
+    ]
+    lines = [
+        line
+        for query in asked
+        for line in ({"index": query.index, **strict}, build_search(query, {}, slot=end + 3, patience=4.5))
+    ]
+    body, kind = "".join(json.dumps(line) + "\n" for line in lines), "application/x-ndjson"
+    real = await ask("POST", f"{real_elasticsearch}/_msearch", body, content_type=kind)
+    simulated = await ask("POST", f"{simulated_elasticsearch}/_msearch", body, content_type=kind)
+    assert [each.get("status") for each in real.body["responses"]] == [200, 200, 400, 404, 404]
+    assert essence(simulated) == essence(real)
+
+
+def logs(query: str, **rest: Any) -> ElasticsearchQuery:
+    return ElasticsearchQuery.model_validate({"index": INDEX, "query": query, "query_delay": "3s", **rest})
 
 
 @pytest.mark.parametrize("generation", ["8", "9"])

@@ -28,6 +28,7 @@ from watchdog.sources.prometheus import CONNECTIONS
 QUICK = 0.4  # a deadline for those that wait for it
 FINE = http(vector("0.25"))
 MIB = 1 << 20
+LATER = {"Retry-After": "120"}
 
 
 async def reason_of(behave: Behavior, **settings: object) -> str:
@@ -192,6 +193,23 @@ async def test_trap_name_does_not_resolve_F01() -> None:
         measurement = await measured(source, promql())
     assert measurement.failure is Outcome.ERROR
     assert "its name does not resolve" in measurement.reason or "did not answer within" in measurement.reason
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        pytest.param(http("too many", content_type="text/plain", status=503, headers=LATER), id="by a proxy"),
+        pytest.param(http({"status": "error", "error": "slow down"}, status=429, headers=LATER), id="by itself"),
+    ],
+)
+async def test_one_that_asks_for_patience_is_left_alone_F03(busy: bytes) -> None:
+    async with serving(sending(busy)) as server, prometheus(server.url) as source:
+        refused = await measured(source, promql())
+        server.asked.clear()
+        waiting = await measured(source, promql(), slot=SLOT + 15)
+    assert refused.failure is Outcome.ERROR
+    assert "has asked to be left alone for 1" in waiting.reason
+    assert server.asked == []
 
 
 async def test_no_query_is_tried_twice_F03() -> None:

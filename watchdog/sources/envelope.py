@@ -34,11 +34,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one query yielded: a value, nothing (both None and ""), or the sentence that says why not."""
+    """What one query yielded: a value, nothing (both None and ""), or the sentence that says why not.
+
+    ``wait`` is for how many seconds the server asks to be left alone.
+    """
 
     value: float | None = None
     error: str = ""
     trouble: Trouble | None = None
+    wait: float = 0.0
 
     def failed(self, what: str = "") -> Measurement:
         """The measurement that an error makes; ``what`` says of which query."""

@@ -14,6 +14,7 @@ from watchdog.core.rules.reads import reads_of
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.envelope import Query, Reading, to_measurement
 from watchdog.sources.freshness import companions, proven
+from watchdog.sources.patience import Patience
 from watchdog.sources.restarts import Restarts
 from watchdog.sources.sharing import Shared
 from watchdog.sources.workers import Job, Workers
@@ -33,6 +34,7 @@ class PrometheusSource:
         self._server = f"Prometheus at {settings.url}"
         self._max_age = settings.max_age
         self._restarts = Restarts()
+        self._patience = Patience()
         self._shared: Shared[tuple[str | None, float], Reading] = Shared()
         self._workers = Workers(lambda: PrometheusLine(settings), size=CONNECTIONS, name="prometheus")
 
@@ -89,6 +91,8 @@ class PrometheusSource:
         return await self._shared.get((query.expr, query.slot), lambda: self._ask(query))
 
     async def _ask(self, query: Query) -> Reading:
+        if left := self._patience.left():
+            return Reading(error=f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
         job = self._workers.submit(query)
         try:
             async with asyncio.timeout(query.deadline - time.monotonic()):
@@ -97,6 +101,8 @@ class PrometheusSource:
             reading = None
         finally:
             job.give_up()
+        if reading is not None:
+            self._patience.note(reading.wait)
         return reading or Reading(error=f"{self._server} {self._why_unread(job)}")
 
     def _why_unread(self, job: Job) -> str:

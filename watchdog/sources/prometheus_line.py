@@ -25,6 +25,7 @@ from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
 from watchdog.sources.envelope import Query, Reading, read_start, read_value
 from watchdog.sources.failure import sentence, why
+from watchdog.sources.patience import asked_to_wait
 from watchdog.sources.wire import Wire, WireAdapter
 from watchdog.sources.workers import Cord
 
@@ -47,6 +48,7 @@ class PrometheusLine:
         self._wire = Wire()
         self._reads: Callable[[Answer], float | None] = read_start
         self._value: float | None = None
+        self._wait = 0.0
         self._session = self._open_session()
         self._connect = PrometheusConnect(url=settings.url, session=self._session, retry=Retry(total=0))
         # In the place of the one that the library has mounted.
@@ -54,6 +56,7 @@ class PrometheusLine:
 
     def ask(self, query: Query, cord: Cord) -> Reading:
         """The value at the query's slot, or the sentence why there is none."""
+        self._wait = 0.0
         secrets: tuple[str, ...] = ()
         trouble: Trouble | None = None
         try:
@@ -67,7 +70,7 @@ class PrometheusLine:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             predicate = why(error)
         said = sentence(f"Prometheus at {self._settings.url} {predicate}", secrets=secrets)
-        return Reading(error=said, trouble=trouble)
+        return Reading(error=said, trouble=trouble, wait=self._wait)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -109,9 +112,11 @@ class PrometheusLine:
                 content_type=response.headers.get("Content-Type", ""),
                 date=response.headers.get("Date", ""),
                 location=response.headers.get("Location", ""),
+                retry_after=response.headers.get("Retry-After", ""),
                 body=_body(response),
                 received_at=time.time(),
             )
+        self._wait = asked_to_wait(answer.status, answer.retry_after, now=answer.received_at)
         self._value = self._reads(answer)
         return _readable(answer.body)
 
