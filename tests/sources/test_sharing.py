@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.sources.asking import SLOT, measured, prometheus, promql, vector
-from tests.sources.raw_server import hanging, http, sending, serving
+from tests.sources.raw_server import Asked, hanging, http, sending, serving
 from tests.stack.wait import eventually
 from watchdog.core.model import Outcome
 
@@ -51,3 +51,29 @@ async def test_what_has_failed_is_asked_anew() -> None:
         for _ in range(2):
             assert (await measured(source, promql())).failure is Outcome.ERROR
     assert len(server.queries) == 2
+
+
+async def test_how_new_the_samples_are_is_asked_again_when_it_is_not_known_any_more_F07() -> None:
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        at = float(asked.parameters.get("time", SLOT))
+        writer.write(http(vector(f"{at - 20}" if "timestamp" in asked.parameters.get("query", "") else "0.25", at=at)))
+
+    slots = [SLOT + 15 * number for number in range(16)]
+    async with serving(behave) as server, prometheus(server.url) as source:
+        for slot in slots:
+            assert (await measured(source, promql("sum(rate(a[2m]))"), slot=slot)).value == 0.25
+        proofs = [
+            float(asked.parameters["time"]) for asked in server.queries if "timestamp" in asked.parameters["query"]
+        ]
+        assert proofs == [slots[0], slots[7], slots[14]]  # the sample of 20 s ago is then 125 s old, 120 s are allowed
+        server.asked.clear()
+        await measured(source, promql("sum(rate(a[2m]))"), slot=slots[0])
+        assert len(server.queries) == 2, "a sample of later says nothing of an earlier slot"
+
+
+async def test_samples_that_are_too_old_are_asked_for_in_every_slot_F07() -> None:
+    old = http(vector(f"{SLOT - 500}"))
+    async with serving(sending(old)) as server, prometheus(server.url) as source:
+        for _ in range(3):
+            assert (await measured(source, promql("a"))).failure is Outcome.NODATA
+    assert len(server.queries) == 6

@@ -4,6 +4,7 @@ Law: pure. Of each selector the newest sample counts, asked for by a query besid
 decides. What a range has left of series that have ended is no evidence of now either.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -12,6 +13,9 @@ from watchdog.core.rules.reads import Selector, distinct, reads_of
 from watchdog.sources.answer import quote
 from watchdog.sources.envelope import Reading
 from watchdog.sources.failure import sentence
+
+_COMPANION = "max(timestamp("
+_REMEMBERED = 10_000
 
 
 def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> dict[str, Selector]:
@@ -24,7 +28,7 @@ def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> 
         for expr in exprs
         for selector in reads_of(expr).selectors
     ]
-    return {f"max(timestamp({selector}))": selector for selector in distinct(found)}
+    return {f"{_COMPANION}{selector}))": selector for selector in distinct(found)}
 
 
 def proven(
@@ -55,3 +59,24 @@ def _why_old(selector: Selector, reading: Reading, *, slot: float, max_age: floa
     if not age <= max_age:
         return f"has no sample of {quote(str(selector))} younger than {age:.0f} s; max_age is {max_age:g} s"
     return ""
+
+
+class Newest:
+    """The newest sample that is known of each selector: while it is young enough nobody has to ask again."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, float] = {}
+
+    def unproven(self, queries: Iterable[str], *, slot: float, max_age: float) -> list[str]:
+        """Those of the companions that have to be asked for this slot."""
+        return [query for query in queries if not 0 <= slot - self._taken.get(query, -math.inf) <= max_age]
+
+    def note(self, readings: Mapping[str, Reading]) -> None:
+        """Takes the answers of the companions among the queries."""
+        for query, reading in readings.items():
+            if query.startswith(_COMPANION):
+                self._taken.pop(query, None)
+                if reading.value is not None and not reading.error:
+                    self._taken[query] = reading.value
+        while len(self._taken) > _REMEMBERED:
+            del self._taken[next(iter(self._taken))]

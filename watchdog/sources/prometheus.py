@@ -13,7 +13,7 @@ from watchdog.core.rules.language import Rule
 from watchdog.core.rules.reads import reads_of
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.envelope import Query, Reading, to_measurement
-from watchdog.sources.freshness import companions, proven
+from watchdog.sources.freshness import Newest, companions, proven
 from watchdog.sources.patience import Patience
 from watchdog.sources.restarts import Restarts
 from watchdog.sources.sharing import Shared
@@ -33,6 +33,7 @@ class PrometheusSource:
         self._deadline = settings.deadline
         self._server = f"Prometheus at {settings.url}"
         self._max_age = settings.max_age
+        self._newest = Newest()
         self._restarts = Restarts()
         self._patience = Patience()
         self._shared: Shared[tuple[str | None, float], Reading] = Shared()
@@ -44,11 +45,12 @@ class PrometheusSource:
         if query is None:
             return Measurement.error(f"rule {rule.alert} has no Prometheus expression")
         names = {"color": color, "namespace": namespace}
-        deadline = time.monotonic() + self._deadline
+        max_age = query.max_age or self._max_age
         counting = rule.min_samples.expr if rule.min_samples is not None else None
         exprs = [fill(expr, names) for expr in (query.expr, counting) if expr is not None]
         proofs = companions(exprs, may_be_absent=exprs[:1] if query.absent_is_zero else ())
-        readings = await self._read([*exprs, *proofs], slot, deadline)
+        unproven = self._newest.unproven(proofs, slot=slot, max_age=max_age)
+        readings = await self._read([*exprs, *unproven], slot)
         measurement = to_measurement(
             query,
             rule.min_samples,
@@ -56,8 +58,7 @@ class PrometheusSource:
             samples=readings[exprs[1]] if counting else None,
             server=self._server,
         )
-        newest = {selector: readings[proof] for proof, selector in proofs.items()}
-        max_age = query.max_age or self._max_age
+        newest = {proofs[proof]: readings[proof] for proof in unproven}
         measurement = proven(measurement, newest, slot=slot, max_age=max_age, server=self._server)
         window = max(reads_of(expr).window for expr in exprs)
         return self._restarts.held(measurement, slot=slot, window=window, server=self._server)
@@ -70,8 +71,9 @@ class PrometheusSource:
         """Ends the threads and their connections."""
         self._workers.close()
 
-    async def _read(self, exprs: Iterable[str], slot: float, deadline: float) -> dict[str, Reading]:
+    async def _read(self, exprs: Iterable[str], slot: float) -> dict[str, Reading]:
         """The reading of each expression; beside them, now and then, when the server was started."""
+        deadline = time.monotonic() + self._deadline
         asked: list[str | None] = [*dict.fromkeys(exprs)]
         if self._restarts.is_due():
             asked.append(None)
@@ -85,7 +87,9 @@ class PrometheusSource:
             self._restarts.suspect()
         if start is not None:
             self._restarts.note(start, slot=slot, others_failed=has_failed)
-        return {expr: reading for expr, reading in by_expr.items() if expr is not None}
+        readings = {expr: reading for expr, reading in by_expr.items() if expr is not None}
+        self._newest.note(readings)
+        return readings
 
     async def _ask_once(self, query: Query) -> Reading:
         return await self._shared.get((query.expr, query.slot), lambda: self._ask(query))
