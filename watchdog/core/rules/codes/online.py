@@ -3,7 +3,7 @@
 from watchdog.core.rules.codes.code import Code
 
 _LOGS = '- alert: Logs\n  elasticsearch: {index: "logs-shop", query: "level:ERROR"}\n  threshold: {max: 100}\n'
-_FILTERED = _LOGS.replace('query: "level', 'filter: [{term: {logger: HealthCheck}}], query: "level')
+_FILTERED = _LOGS.replace('query: "level', 'filter: [{term: {logger: payments}}], query: "level')
 _RATE = "- alert: Errors\n  prometheus: {expr: 'sum(rate(errors_total[2m]))'}\n  threshold: {max: 1}\n"
 
 ONLINE = (
