@@ -22,7 +22,7 @@ from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
-from watchdog.core.evaluate import breaches_now, evaluate, firing, fresh_state, judge, tripped
+from watchdog.core.evaluate import breaches_now, evaluate, firing, tripped
 from watchdog.core.journal import (
     left_firing,
     post,
@@ -31,12 +31,13 @@ from watchdog.core.journal import (
     share,
     trips,
 )
-from watchdog.core.model import FinishedTrip, Measurement, Outcome, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.ownership import has_switched, without_others
 from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
+from watchdog.core.watching import asking_to_leave, breaching_elsewhere, not_yet, release_of, state_of, states_of
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
@@ -217,12 +218,12 @@ class Watch:
 
     async def _rolls_back_in(self, slot: float, color: str, *, unseen: bool = False) -> bool:
         """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""
-        release = self._release()
+        release = release_of(self._known.journal)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
             for arrived in asyncio.as_completed(tasks):
                 rule, measurement, seconds = await arrived
-                if release != self._release():
+                if release != release_of(self._known.journal):
                     break  # the traffic has moved: this is evidence about a release that is gone
                 state = self._evaluate(rule, measurement, color=color, slot=slot)
                 self._reporter.measured(self._target, rule, state, seconds=seconds)
@@ -240,13 +241,14 @@ class Watch:
         return rule, await self._measure(rule, color, slot), time.monotonic() - began
 
     async def _measure(self, rule: Rule, color: str, slot: float) -> Measurement:
-        if slot < self._active_since() + rule.initial_delay:
-            return Measurement(failure=Outcome.INSUFFICIENT, reason=f"within initial_delay of {color}")
+        early = not_yet(rule, self._known.journal, color=color, slot=slot)
+        if early is not None:
+            return early
         source = self._sources[rule.source]
         return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
 
     def _evaluate(self, rule: Rule, measurement: Measurement, *, color: str, slot: float) -> RuleState:
-        before = self._states().get(rule.alert) or fresh_state(rule, self._release())
+        before = state_of(self._target, rule, self._known.journal)
         after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
         self._known.journal = remember(self._known.journal, after)
         self._announcer.trouble(rule, measurement, after)
@@ -254,17 +256,7 @@ class Watch:
         return after
 
     def _states(self) -> dict[str, RuleState]:
-        """What is known of the rules about the release that is active now; what was seen of another is no evidence."""
-        release, states = self._release(), self._known.journal.states
-        known = {rule.alert: fresh_state(rule, release).key for rule in self._target.rules}
-        return {alert: state for alert, state in states.items() if state.key == known.get(alert)}
-
-    def _release(self) -> str:
-        """The release that is active now, as far as it was seen."""
-        return self._known.journal.stays[-1].release if self._known.journal.stays else ""
-
-    def _active_since(self) -> float:
-        return self._known.journal.stays[-1].since if self._known.journal.stays else 0.0
+        return states_of(self._target, self._known.journal)
 
     # decide and apply
 
@@ -372,8 +364,7 @@ class Watch:
 
     def _tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
         """The rules that ask to leave the active color, on the evidence of the newest slot."""
-        slot = self._slot
-        return () if slot is None or status.active is None else tripped(self._target, self._states(), slot)
+        return asking_to_leave(self._target, self._known.journal, status, slot=self._slot)
 
     async def _breaches_elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
@@ -386,12 +377,7 @@ class Watch:
             for rule in asked
         ]
         answers = zip(asked, await asyncio.gather(*measured), strict=True)
-        return tuple(
-            rule.alert
-            for rule, answer in answers
-            # What is missing on an idle color is no breach of it, whatever no_data says.
-            if answer.failure is None and judge(rule, answer)[0] is Outcome.BREACH
-        )
+        return breaching_elsewhere(answers)
 
     # by hand
 

@@ -1,0 +1,57 @@
+"""What a tick concludes from a journal and an answer: the part of the heartbeat that thinks.
+
+Law: whoever plays data through the rules, live or from the past, asks these functions; there is no second reading.
+"""
+
+from collections.abc import Iterable
+
+from watchdog.core.evaluate import fresh_state, judge, tripped
+from watchdog.core.journal import Journal
+from watchdog.core.model import Measurement, Outcome, RuleState, TargetStatus, TrippedRule
+from watchdog.core.rules.language import Rule, Target
+
+
+def release_of(journal: Journal) -> str:
+    """The release that is active now, as far as it was seen; "" before anything was."""
+    return journal.stays[-1].release if journal.stays else ""
+
+
+def active_since(journal: Journal) -> float:
+    """Since when it is active, in Unix seconds; 0 before anything was seen."""
+    return journal.stays[-1].since if journal.stays else 0.0
+
+
+def states_of(target: Target, journal: Journal) -> dict[str, RuleState]:
+    """What is known of the rules about the release that is active now; what was seen of another is no evidence."""
+    release = release_of(journal)
+    known = {rule.alert: fresh_state(rule, release).key for rule in target.rules}
+    return {alert: state for alert, state in journal.states.items() if state.key == known.get(alert)}
+
+
+def not_yet(rule: Rule, journal: Journal, *, color: str, slot: float) -> Measurement | None:
+    """The measurement of a slot in which nobody is asked, because the switch is too recent; else None."""
+    if slot < active_since(journal) + rule.initial_delay:
+        return Measurement(failure=Outcome.INSUFFICIENT, reason=f"within initial_delay of {color}")
+    return None
+
+
+def state_of(target: Target, rule: Rule, journal: Journal) -> RuleState:
+    """What is known of one rule; a fresh state when that is nothing."""
+    return states_of(target, journal).get(rule.alert) or fresh_state(rule, release_of(journal))
+
+
+def asking_to_leave(
+    target: Target, journal: Journal, status: TargetStatus, *, slot: float | None
+) -> tuple[TrippedRule, ...]:
+    """The rules that ask to leave the active color, on the evidence of the newest slot."""
+    return () if slot is None or status.active is None else tripped(target, states_of(target, journal), slot)
+
+
+def breaching_elsewhere(answers: Iterable[tuple[Rule, Measurement]]) -> tuple[str, ...]:
+    """The rules that breach on the other color too, from what was measured there.
+
+    What is missing on an idle color is no breach of it, whatever ``no_data`` says.
+    """
+    return tuple(
+        rule.alert for rule, answer in answers if answer.failure is None and judge(rule, answer)[0] is Outcome.BREACH
+    )
