@@ -29,7 +29,7 @@ check: static fast ## the fast part, for every change: format, lint, types, laye
 
 static:
 	@$(IN_DEV) ruff format --check --quiet . && ruff check --quiet . && mypy && lint-imports --no-logo && hadolint Dockerfile
-	@$(IN_DEV) watchdog check rules/
+	@$(IN_DEV) watchdog check rules/ && watchdog test rules/tests/
 
 # The tests that ask for no real server.
 fast:

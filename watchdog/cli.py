@@ -115,6 +115,40 @@ def schema() -> None:
     raise typer.Exit(print_schema())
 
 
+@app.command("test")
+def play_tests(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files of tests, or folders of *.test.yaml files.", metavar="PATH...")
+    ],
+    *,
+    only: Annotated[str, typer.Option("--run", metavar="REGEX", help="Only tests whose name matches.")] = "",
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit file too.")] = None,
+    coverage: Annotated[bool, typer.Option("--coverage", help="Show what the tests reach of each rule.")] = False,
+    prometheus: Annotated[
+        str, typer.Option(metavar="URL", help="An empty Prometheus that takes remote write, for input_series.")
+    ] = "",
+    prometheus_binary: Annotated[
+        Path | None, typer.Option(help="The program to start for them.", show_default="the one on PATH, if any")
+    ] = None,
+    elasticsearch: Annotated[
+        str, typer.Option(metavar="URL", help="Where input_documents go.", show_default="the simulator")
+    ] = "",
+) -> None:
+    """Test rule files: play what a file of tests says through the rules, and compare."""
+    from watchdog.commands.rule_tests import Options, run_tests  # noqa: PLC0415
+
+    options = Options(
+        paths=tuple(paths),
+        only=only,
+        junit=junit,
+        coverage=coverage,
+        prometheus=prometheus,
+        prometheus_binary=prometheus_binary,
+        elasticsearch=elasticsearch,
+    )
+    raise typer.Exit(run_tests(options))
+
+
 def _run(settings: "Settings") -> None:
     import structlog  # noqa: PLC0415
 

@@ -1,0 +1,1 @@
+"""Data played through the rules: their unit tests, and their past."""

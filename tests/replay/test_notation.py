@@ -1,0 +1,72 @@
+"""promtool's notation of series, and that nothing but it is read."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchdog.replay.binding import parse_test_file
+from watchdog.replay.notation import MOST_VALUES, Gap, NotationError, parse_series, parse_values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1 2.5 -3", (1, 2.5, -3)),
+        ("0+300x3", (0, 300, 600, 900)),
+        ("-2+4x3", (-2, 2, 6, 10)),
+        ("1-2x3", (1, -1, -3, -5)),
+        ("4x2", (4, 4, 4)),
+        ("1 _ 2", (1, Gap.MISSING, 2)),
+        ("_x3 1", (Gap.MISSING, Gap.MISSING, Gap.MISSING, 1)),
+        ("1 stale", (1, Gap.STALE)),
+        ("1e-3x1", (0.001, 0.001)),
+        ("Inf -Inf", (float("inf"), float("-inf"))),
+    ],
+)
+def test_it_is_read_as_promtool_reads_it(text: str, values: tuple[float | Gap, ...]) -> None:
+    assert parse_values(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"), [("", 0), ("1 x3", 2), ("1 {{schema:1}}", 2), ("1x", 0), ("1 2 3+x4", 4), ("9x999999", 0)]
+)
+def test_anything_else_is_refused_at_its_character(text: str, offset: int) -> None:
+    with pytest.raises(NotationError) as refused:
+        parse_values(text)
+    assert refused.value.offset == offset
+
+
+@given(st.text(alphabet="0123456789+-x._ staleINFnaf{}", max_size=40) | st.text(max_size=40))
+def test_no_text_does_anything_but_be_read_or_refused(text: str) -> None:
+    try:
+        assert 0 < len(parse_values(text)) <= MOST_VALUES
+    except NotationError as refused:
+        assert 0 <= refused.offset <= len(text)  # noqa: PT017 - either is right
+
+
+@given(st.text(alphabet="abc_{}=\"'\\,[]()~!:1m ", max_size=40))
+def test_no_name_of_a_series_does_anything_but_be_read_or_refused(text: str) -> None:
+    try:
+        assert parse_series(text).name
+    except NotationError as refused:
+        assert str(refused)  # noqa: PT017 - either is right
+
+
+@settings(max_examples=200)
+@given(
+    st.recursive(
+        st.sampled_from(["1m", "'0x3'", "[]", "{}", "Errors", "-1", "~", "rollback"]),
+        lambda inner: (
+            st.dictionaries(
+                st.sampled_from(["tests", "rule_files", "exp_actions", "input_results", "alert", "at", "values", "zz"]),
+                inner,
+                max_size=3,
+            ).map(lambda found: "{" + ", ".join(f"{key}: {value}" for key, value in found.items()) + "}")
+            | st.lists(inner, max_size=3).map(lambda found: f"[{', '.join(found)}]")
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_file_does_anything_but_be_read_or_refused(text: str) -> None:
+    parsed = parse_test_file("t", text)
+    assert (parsed.model is None) == bool(parsed.problems)

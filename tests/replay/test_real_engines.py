@@ -1,0 +1,77 @@
+"""``watchdog test`` on a real Prometheus and a real Elasticsearch: the same files come to the same verdicts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.replay.conftest import Play
+from tests.replay.test_rule_tests import RULES_OF_STDDEV, SHIPPED
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.stack.prometheus import PrometheusServer
+from watchdog.commands.rule_tests import Options, run_tests
+
+SERIES = """
+  - name: first
+    input_series:
+      - {series: 'queue{color="green",shard="a"}', values: 1x400}
+      - {series: 'queue{color="green",shard="b"}', values: 1x4 9x4 stale}
+    exp_state:
+      - {eval_time: 1m, rules: {Queue: {phase: inactive, value: 0}}}
+      - {eval_time: 2m, rules: {Queue: {phase: firing, value: 4}}}
+      - {eval_time: 2m30s, rules: {Queue: {phase: inactive, value: 0}}}
+  - name: the second sees nothing of the first
+    input_series: [{series: 'queue{color="blue"}', values: 1x9}]
+    exp_state: [{eval_time: 1m, rules: {Queue: {outcome: nodata}}}]
+"""
+
+
+def test_series_are_computed_by_a_prometheus_that_the_command_starts(
+    play: Play, prometheus_server: PrometheusServer
+) -> None:
+    binary = Path(str(prometheus_server.child.command[0]))
+    said = play(SERIES, rules=RULES_OF_STDDEV, prometheus_binary=binary)
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 passed, 0 failed"), said.out
+    assert "computed by Prometheus at http://127.0.0.1:" in said.err
+
+
+def test_a_prometheus_on_path_is_used(play: Play, prometheus_server: PrometheusServer) -> None:
+    folder = Path(str(prometheus_server.child.command[0])).parent
+    assert play(SERIES, rules=RULES_OF_STDDEV, path=str(folder)).code == 0
+
+
+def test_series_are_written_to_a_prometheus_that_is_named(play: Play, own_prometheus: PrometheusServer) -> None:
+    said = play(SERIES, rules=RULES_OF_STDDEV, prometheus=own_prometheus.url)
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 passed, 0 failed"), said.out
+
+
+def test_a_prometheus_that_takes_no_writes_is_an_error_of_the_test(
+    play: Play, elasticsearch_server: ElasticsearchServer
+) -> None:
+    said = play(SERIES, rules=RULES_OF_STDDEV, prometheus=elasticsearch_server.url)
+    assert said.code == 1
+    assert f"{elasticsearch_server.url}/api/v1/write" in said.out
+
+
+def indices(server: ElasticsearchServer) -> list[str]:
+    """The names of all indices and data streams."""
+    return sorted(server.send("GET", "/_mapping"))
+
+
+def test_documents_are_searched_by_a_real_elasticsearch_and_leave_nothing_behind(
+    elasticsearch_server: ElasticsearchServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = indices(elasticsearch_server)
+    options = Options(paths=(SHIPPED,), only="errors in the logs", elasticsearch=elasticsearch_server.url)
+    assert run_tests(options) == 0, capsys.readouterr().out
+    assert indices(elasticsearch_server) == before
+
+
+def test_an_index_that_is_there_is_not_written_to(play: Play, elasticsearch_server: ElasticsearchServer) -> None:
+    elasticsearch_server.index("logs-shop-kept", [{"@timestamp": "2026-01-01T00:00:00Z", "level": "ERROR"}])
+    said = play(
+        "  - input_documents: [{index: logs-shop-kept, to: 1m, document: {level: ERROR}}]\n    exp_actions: []\n",
+        elasticsearch=elasticsearch_server.url,
+    )
+    assert said.code == 1
+    assert "the index logs-shop-kept cannot be made for the test" in said.out
+    assert elasticsearch_server.count("logs-shop-kept", "*") == 1

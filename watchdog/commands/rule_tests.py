@@ -1,0 +1,233 @@
+"""``watchdog test``: plays the tests of rule files, and says what did not come as expected.
+
+Law: 0 every test passed, 1 one failed, 2 something cannot be loaded; a test that cannot be played is a failed one.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from watchdog.commands.engines import DEADLINE, Engines
+from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
+from watchdog.commands.session import FINDINGS, OK, USAGE, say, tell
+from watchdog.core.model import Measurement
+from watchdog.core.rules.problem import Problem
+from watchdog.core.visible import visible
+from watchdog.replay.binding import RuleTest, bind, parse_test_file
+from watchdog.replay.coverage import coverage, show_coverage
+from watchdog.replay.junit import Line, junit
+from watchdog.replay.player import Question
+from watchdog.replay.rehearsal import Played, first_slot, rehearse
+from watchdog.replay.verdict import Verdict, judge_test
+from watchdog.ruleset import RuleSet, read_rules
+from watchdog.settings import ElasticsearchSettings, PrometheusSettings, Settings, SettingsError, load_settings
+
+EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
+APART = 4 * 86_400.0  # seconds between two tests on one Prometheus: the longest look back of a rule
+_SUFFIXES = (".test.yaml", ".test.yml")
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    paths: tuple[Path, ...]
+    only: str = ""
+    junit: Path | None = None
+    coverage: bool = False
+    prometheus: str = ""
+    prometheus_binary: Path | None = None
+    elasticsearch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one test came to: a verdict, or why it could not be played."""
+
+    test: RuleTest
+    seconds: float
+    verdict: Verdict | None = None
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True for a verdict without failures."""
+        return self.verdict is not None and not self.verdict.failures
+
+
+def run_tests(options: Options) -> int:
+    """Plays the tests and prints what they came to; returns the exit code."""
+    tests, problems = _load(options.paths)
+    if problems:
+        for problem in problems:
+            tell(str(problem))
+        return USAGE
+    try:
+        wanted = [test for test in tests if re.search(options.only, test.name)]
+    except re.error as error:
+        tell(f"--run {options.only!r} is no regular expression: {error}")
+        return USAGE
+    if not wanted:
+        tell(f"no test matches {options.only!r}" if options.only else "there are no tests in these files")
+        return USAGE
+    try:
+        results = asyncio.run(_play_all(wanted, options))
+    except (EngineError, SettingsError) as error:
+        tell(str(error))
+        return USAGE
+    return _report(results, options)
+
+
+def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Problem | str]]:
+    tests: list[RuleTest] = []
+    problems: list[Problem | str] = []
+    for path in _files(paths):
+        try:
+            text = path.read_bytes()[: _MAX_BYTES + 1].decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            problems.append(f"{visible(str(path))}: cannot be read: {why}")
+            continue
+        parsed = parse_test_file(str(path), text)
+        if parsed.model is None:
+            problems += parsed.problems
+            continue
+        rules = read_rules(*(path.parent / name for name in parsed.model.rule_files))
+        if not isinstance(rules, RuleSet):
+            problems += rules
+            continue
+        found, wrong = bind(parsed, rules.targets)
+        tests += found
+        problems += wrong
+    return tests, list(dict.fromkeys(problems))
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(each for each in path.rglob("*") if each.name.endswith(_SUFFIXES)) if path.is_dir() else [path]
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]:
+    results, after = [], EPOCH
+    async with _engines(tests, options) as engines:
+        for test in tests:
+            start, begun = first_slot(test, after=after), time.monotonic()
+            try:
+                verdict, error = judge_test(await play(test, start, engines)), ""
+            except EngineError as failed:
+                verdict, error = None, str(failed)
+            results.append(Result(test=test, seconds=time.monotonic() - begun, verdict=verdict, error=error))
+            after = start + test.slots * test.target.interval + APART
+    return results
+
+
+@contextlib.asynccontextmanager
+async def _engines(tests: Sequence[RuleTest], options: Options) -> AsyncIterator[Engines]:
+    settings = load_settings()
+    async with contextlib.AsyncExitStack() as stack:
+        engines = Engines(elasticsearch=_elasticsearch(settings, options.elasticsearch))
+        if any(test.case.input_series for test in tests):
+            if options.prometheus:
+                engines = replace(engines, prometheus=_prometheus(settings, options.prometheus))
+            elif binary := find_prometheus(options.prometheus_binary):
+                url = await stack.enter_async_context(own_prometheus(binary))
+                engines = replace(engines, prometheus=PrometheusSettings(url=url, deadline=DEADLINE))
+            where = engines.prometheus.url if engines.prometheus else "the simulator; no prometheus is on PATH"
+            tell(f"input_series are computed by {f'Prometheus at {where}' if engines.prometheus else where}")
+        yield engines
+
+
+def _prometheus(settings: Settings, url: str) -> PrometheusSettings:
+    """The server to play on, with the credentials of the settings if they name the same one."""
+    known = settings.prometheus
+    if known is not None and known.url == url.rstrip("/"):
+        return known.model_copy(update={"deadline": DEADLINE})
+    return _checked(PrometheusSettings, "--prometheus", url=url, deadline=DEADLINE)
+
+
+def _elasticsearch(settings: Settings, url: str) -> ElasticsearchSettings | None:
+    if not url:
+        return None
+    known = settings.elasticsearch
+    if known is not None and url.rstrip("/") in known.urls:
+        return known.model_copy(update={"deadline": DEADLINE})
+    return _checked(ElasticsearchSettings, "--elasticsearch", urls=url, deadline=DEADLINE)
+
+
+_Group = TypeVar("_Group", PrometheusSettings, ElasticsearchSettings)
+
+
+def _checked(group: type[_Group], option: str, **given: object) -> _Group:
+    try:
+        return group.model_validate(given)
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
+        raise SettingsError(f"{option}: {told.removeprefix('Value error, ')}") from None
+
+
+async def play(test: RuleTest, start: float, engines: Engines) -> Played:
+    """Plays one test on these engines. Raises EngineError."""
+    rehearsal = rehearse(test, start=start)
+    async with engines.stages(test, start) as stages:
+
+        async def ask(question: Question, slot: float) -> Measurement:
+            stage = stages[question.rule.source]
+            return await stage.measure(question.rule, color=question.color, namespace=test.target.namespace, slot=slot)
+
+        try:
+            wanted = next(rehearsal)
+            while True:
+                answers = await asyncio.gather(*(ask(each, wanted.slot) for each in wanted.questions))
+                wanted = rehearsal.send(answers)
+        except StopIteration as stop:
+            played: Played = stop.value
+            return played
+
+
+def _report(results: Sequence[Result], options: Options) -> int:
+    for result in results:
+        _show(result)
+    if options.coverage:
+        for line in show_coverage(coverage(each.verdict.played for each in results if each.verdict is not None)):
+            say(line)
+    if options.junit is not None:
+        options.junit.write_text(junit(map(_line, results)), encoding="utf-8")
+    passed = sum(result.passed for result in results)
+    vacuous = sum(len(result.verdict.vacuous) for result in results if result.verdict is not None)
+    note = f", {vacuous} vacuous" if vacuous else ""
+    say(f"{passed} passed, {len(results) - passed} failed{note}")
+    return OK if passed == len(results) else FINDINGS
+
+
+def _show(result: Result) -> None:
+    verdict = result.verdict
+    word = "ok" if result.passed else "FAILED" if verdict is not None else "ERROR"
+    say(f"{word:<6}  {visible(result.test.name)}")
+    if verdict is None:
+        say(f"        {result.test.problem((), result.error)}")
+        return
+    for problem in (*verdict.failures, *verdict.vacuous):
+        say(f"        {problem}")
+
+
+def _line(result: Result) -> Line:
+    verdict = result.verdict
+    return Line(
+        file=result.test.document.places.file,
+        name=result.test.name,
+        seconds=result.seconds,
+        failures=tuple(map(str, verdict.failures)) if verdict is not None else (),
+        vacuous=tuple(map(str, verdict.vacuous)) if verdict is not None else (),
+        error=result.error,
+    )

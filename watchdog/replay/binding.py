@@ -1,0 +1,262 @@
+"""From the text of a test file to tests that can be played: every mistake of it at its line and column.
+
+Law: what could pass without testing anything is a mistake: an alert that no rule has, an instant between two slots, an
+interval that is not the rules' own, a rule that no input reaches, a test that expects nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import ValidationError
+
+from watchdog.core.durations import show_duration
+from watchdog.core.rules.document import Document, read_document
+from watchdog.core.rules.language import Target
+from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
+from watchdog.replay.complaints import complain
+from watchdog.replay.notation import NotationError, parse_series, parse_values
+from watchdog.replay.testfile import TestCase, TestFile
+
+MOST_SLOTS = 50_000
+_INPUTS = {"prometheus": "input_series", "elasticsearch": "input_documents"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedTestFile:
+    """A test file as far as it is readable by itself; it has a model or problems."""
+
+    document: Document
+    model: TestFile | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleTest:
+    """One test that can be played."""
+
+    document: Document
+    path: KeyPath
+    name: str
+    target: Target
+    case: TestCase
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """What is wrong at a place of the test."""
+        return _problem(self.document, (*self.path, *path), message)
+
+    @property
+    def active(self) -> str:
+        """The color that has the traffic at the start."""
+        return self.case.active or self.target.colors[1]
+
+    @property
+    def spacing(self) -> float:
+        """Seconds between two values of ``input_series``."""
+        return self.case.interval or self.target.interval
+
+    @cached_property
+    def slots(self) -> int:
+        """How many slots are played: to the end of the inputs, and of all that happens or is expected."""
+        case, interval = self.case, self.target.interval
+        ends = [len(parse_values(each.values)) * self.spacing for each in case.input_series]
+        ends += [len(parse_values(each.values)) * interval for each in case.input_results]
+        ends += [each.to for each in case.input_documents]
+        instants = [each.eval_time for each in case.alert_rule_test]
+        instants += [each.eval_time for each in case.exp_state]
+        instants += [each.at for each in case.events]
+        instants += [each.at + each.down for each in case.restarts]
+        instants += [each.at for each in case.exp_actions or ()]
+        ends += [instant + interval for instant in instants]
+        return max(1, int(max(ends, default=0.0) // interval))
+
+    def is_fed(self, alert: str) -> bool:
+        """True when the inputs of the test reach the rule."""
+        rule = next(each for each in self.target.rules if each.alert == alert)
+        given = {"prometheus": self.case.input_series, "elasticsearch": self.case.input_documents}
+        return bool(given.get(rule.source)) or any(each.alert == alert for each in self.case.input_results)
+
+
+def parse_test_file(file: str, text: str) -> ParsedTestFile:
+    """What the text says. It never raises, whatever the text is."""
+    document = read_document(file, text)
+    if document.value is None and document.problems:
+        return ParsedTestFile(document=document, model=None, problems=document.problems)
+    try:
+        model = TestFile.model_validate(document.value, by_alias=True, by_name=False)
+    except ValidationError as error:
+        told = [complain(details) for details in error.errors(include_url=False)]
+        found = {
+            _problem(document, path, message, at_key=at_key)
+            for path, message, at_key in told
+            if not document.is_refused(path)
+        }
+        return ParsedTestFile(document=document, model=None, problems=tuple(sorted({*document.problems, *found})))
+    return ParsedTestFile(document=document, model=None if document.problems else model, problems=document.problems)
+
+
+def bind(parsed: ParsedTestFile, targets: Sequence[Target]) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
+    """The tests of a file about the targets of its rule files; none when there are problems."""
+    model, document = parsed.model, parsed.document
+    if model is None:
+        return (), parsed.problems
+    by_name = {target.target: target for target in targets}
+    tests: list[RuleTest] = []
+    found: list[Problem] = []
+    for number, case in enumerate(model.tests):
+        path: KeyPath = ("tests", number)
+        target = _target_of(case, by_name)
+        if target is None:
+            found.append(_problem(document, (*path, "target"), _which_target(case, by_name)))
+            continue
+        name = case.name or f"test {number + 1}"
+        test = RuleTest(document=document, path=path, name=name, target=target, case=case)
+        told = [_problem(document, (*path, *each.path), each.message, offset=each.offset) for each in _check(test)]
+        found += told
+        tests.append(test)
+    found += [
+        _problem(document, ("evaluation_interval",), message)
+        for message in _check_interval(model, {test.target.target: test.target for test in tests})
+    ]
+    return (() if found else tuple(tests)), tuple(sorted(set(found)))
+
+
+def _problem(
+    document: Document, path: KeyPath, message: str, *, at_key: bool = False, offset: int | None = None
+) -> Problem:
+    return document.places.problem(Finding(path=path, message=message, at_key=at_key, offset=offset))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    path: KeyPath
+    message: str
+    offset: int | None = None
+
+
+def _target_of(case: TestCase, targets: Mapping[str, Target]) -> Target | None:
+    if case.target is None and len(targets) == 1:
+        return next(iter(targets.values()))
+    return targets.get(case.target or "")
+
+
+def _which_target(case: TestCase, targets: Mapping[str, Target]) -> str:
+    known = ", ".join(sorted(targets))
+    if case.target is None:
+        return f"the rule files have several targets; add target: with one of {known}"
+    return f"no rule file has the target {quoted(case.target)}; there are {known}"
+
+
+def _check_interval(model: TestFile, targets: Mapping[str, Target]) -> Iterator[str]:
+    for target in targets.values():
+        if model.evaluation_interval not in (None, target.interval):
+            own = show_duration(target.interval)
+            yield f"{target.target} is evaluated each {own} (its interval); write evaluation_interval: {own}"
+
+
+def _check(test: RuleTest) -> Iterator[_Mistake]:
+    if not test.case.has_expectation:
+        message = "the test expects nothing, so it could not fail; add alert_rule_test, exp_state or exp_actions"
+        yield _Mistake((), message)
+    notation = [*_check_notation(test)]
+    yield from notation
+    yield from _check_names(test)
+    if not notation:
+        yield from _check_times(test)
+
+
+def _check_notation(test: RuleTest) -> Iterator[_Mistake]:
+    for section, inputs in (("input_series", test.case.input_series), ("input_results", test.case.input_results)):
+        for number, given in enumerate(inputs):
+            for key in ("series", "values", "samples"):
+                text = getattr(given, key, None)
+                try:
+                    if text is not None:
+                        (parse_series if key == "series" else parse_values)(text)
+                except NotationError as error:
+                    yield _Mistake((section, number, key), str(error), error.offset)
+
+
+def _check_names(test: RuleTest) -> Iterator[_Mistake]:
+    known = {rule.alert for rule in test.target.rules}
+    for path, alert, is_expected in _alerts(test.case):
+        if alert not in known:
+            message = f"{test.target.target} has no rule {quoted(alert)}; it has {', '.join(sorted(known))}"
+            yield _Mistake(path, message)
+        elif is_expected and not test.is_fed(alert):
+            rule = next(each for each in test.target.rules if each.alert == alert)
+            own = _INPUTS.get(rule.source)
+            ways = f"{own} or input_results" if own else "input_results"
+            yield _Mistake(path, f"no input of this test reaches {alert}; add {ways}")
+    for path, color in _colors(test.case):
+        if color not in test.target.colors:
+            there = " and ".join(test.target.colors)
+            yield _Mistake(path, f"{quoted(color)} is no color of {test.target.target}; there are {there}")
+    sources = {rule.source for rule in test.target.rules}
+    for number, fault in enumerate(test.case.faults):
+        if fault.source is not None and fault.source not in sources:
+            message = f"no rule asks {quoted(fault.source)}; they ask {', '.join(sorted(sources))}"
+            yield _Mistake(("faults", number, "source"), message)
+
+
+def _alerts(case: TestCase) -> Iterator[tuple[KeyPath, str, bool]]:
+    """Every place that names an alert, and whether something is expected of it there."""
+    for number, results in enumerate(case.input_results):
+        yield ("input_results", number, "alert"), results.alert, False
+    for number, fault in enumerate(case.faults):
+        if fault.alert is not None:
+            yield ("faults", number, "alert"), fault.alert, False
+    for number, expected in enumerate(case.alert_rule_test):
+        yield ("alert_rule_test", number, "alertname"), expected.alertname, True
+    for number, state in enumerate(case.exp_state):
+        for alert in state.rules:
+            yield ("exp_state", number, "rules", alert), alert, True
+    for number, action in enumerate(case.exp_actions or ()):
+        for place, alert in enumerate(action.rules or ()):
+            yield ("exp_actions", number, "rules", place), alert, True
+
+
+def _colors(case: TestCase) -> Iterator[tuple[KeyPath, str]]:
+    places: list[tuple[KeyPath, str | None]] = [(("active",), case.active)]
+    places += [(("input_results", number, "color"), each.color) for number, each in enumerate(case.input_results)]
+    for number, event in enumerate(case.events):
+        places += [(("events", number, "switch"), event.switch), (("events", number, "deploy"), event.deploy)]
+    places += [(("exp_state", number, "active"), each.active) for number, each in enumerate(case.exp_state)]
+    for number, action in enumerate(case.exp_actions or ()):
+        places += [(("exp_actions", number, "from"), action.from_)]
+        places += [(("exp_actions", number, "to"), action.to)]
+    yield from ((path, color) for path, color in places if color is not None)
+
+
+def _check_times(test: RuleTest) -> Iterator[_Mistake]:
+    interval = test.target.interval
+    own = show_duration(interval)
+    if test.slots > MOST_SLOTS:
+        yield _Mistake((), f"the test is {test.slots} slots long, at most {MOST_SLOTS} are played")
+    for section, instants in (
+        ("alert_rule_test", [each.eval_time for each in test.case.alert_rule_test]),
+        ("exp_state", [each.eval_time for each in test.case.exp_state]),
+    ):
+        for number, instant in enumerate(instants):
+            before = instant // interval * interval
+            if before != instant:
+                near = f"{show_duration(before)} or {show_duration(before + interval)}"
+                message = f"{test.target.target} is evaluated each {own}, and this is between two slots; write {near}"
+                yield _Mistake((section, number, "eval_time"), message)
+    yield from _check_story(test)
+
+
+def _check_story(test: RuleTest) -> Iterator[_Mistake]:
+    for number, expected in enumerate(test.case.alert_rule_test):
+        if len(expected.exp_alerts) > 1:
+            message = "a rule has one alert at a time; write one item, or [] for none"
+            yield _Mistake(("alert_rule_test", number, "exp_alerts"), message)
+    for number, event in enumerate(test.case.events):
+        if sum(each is not None for each in (event.switch, event.deploy, event.pause, event.resume)) != 1:
+            message = "an event is one thing; write one of switch: COLOR, deploy: COLOR, pause: WHY, resume: true"
+            yield _Mistake(("events", number), message)
+    for number, fault in enumerate(test.case.faults):
+        if fault.from_ >= fault.to:
+            yield _Mistake(("faults", number, "to"), "the fault ends before it begins; write a later instant")

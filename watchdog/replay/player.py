@@ -1,0 +1,231 @@
+"""Plays slots through the core: the heartbeat without a clock, a cluster and a source.
+
+Law: the evaluation, the guards and the plan are the core's; a slot is a dialogue in which the player asks for
+measurements and is answered, exactly those that a live tick would ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide
+from watchdog.core.evaluate import all_well, evaluate
+from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, worth_keeping
+from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip
+from watchdog.core.plan import Plan, Stage, is_verified, plan, tripped_rules
+from watchdog.core.rules.language import Mode, Rule, Target
+from watchdog.core.watching import (
+    asking_to_leave,
+    breaching_elsewhere,
+    is_firing,
+    not_yet,
+    state_of,
+    states_of,
+)
+from watchdog.replay.actions import Action, ActionKind, of_decision, of_step
+from watchdog.replay.story import Deploy, Event, Pause, Resume, Switch
+from watchdog.replay.world import World
+
+LONG_AGO = 30 * 86_400.0
+TRIP_TICK = 1.0
+_ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One measurement that is wanted now."""
+
+    rule: Rule
+    color: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one slot came to, and where the rules stood when it was decided.
+
+    ``decision`` is None in a slot in which a rollback is under way already.
+    """
+
+    slot: float
+    active: str | None
+    states: Mapping[str, RuleState]
+    decision: Decision | None
+
+
+Dialogue = Generator[Sequence[Question], Sequence[Measurement | None], Seen]
+"""Questions out, an answer for each in; None says that the rule is not part of the story at all."""
+
+
+class Player:
+    """One target on its way through the slots. ``actions`` is everything that was done or held, in order."""
+
+    def __init__(self, world: World, journal: Journal, *, acts: bool = True) -> None:
+        """``acts`` says whether a rollback changes the world: it does in a test, and cannot in the past."""
+        self.journal = journal
+        self.actions: list[Action] = []
+        self._world = world
+        self._target = world.target
+        self._acts = acts
+        self._verified_since: float | None = None
+        self._held: Reason | None = None
+        self._is_told = False
+
+    def happen(self, event: Event) -> None:
+        """Something that somebody else does."""
+        match event:
+            case Switch(color=color, at=at):
+                self._world = self._world.switched(color, at=at)
+            case Deploy(color=color):
+                self._world = self._world.deployed(color)
+            case Pause(reason=reason):
+                self._world = replace(self._world, paused=f"the target is paused: {reason}")
+            case Resume():
+                self._world = replace(self._world, paused="")
+
+    def restart(self) -> None:
+        """Another process takes over with what the journal keeps."""
+        self.journal = worth_keeping(self.journal)
+        self._verified_since = None
+
+    def tick(self, slot: float) -> Dialogue:
+        """Evaluates one slot."""
+        status = self._look(slot)
+        if self.journal.trip is not None:
+            self._carry_on(self.journal.trip, now=slot)
+            status = self._look(slot)
+        if status.active is not None:
+            yield from self._evaluate(status.active, slot)
+        states, decision = states_of(self._target, self.journal), None
+        if self.journal.trip is None:
+            decision = yield from self._decide(status, slot)
+        return Seen(slot=slot, active=status.active, states=states, decision=decision)
+
+    def wait(self, after: float, until: float) -> None:
+        """The time between two slots: an open rollback is carried on each second."""
+        now = after + TRIP_TICK
+        while now < until and self.journal.trip is not None:
+            self._look(now)
+            self._carry_on(self.journal.trip, now=now)
+            now += TRIP_TICK
+
+    def _look(self, now: float) -> TargetStatus:
+        status = self._world.status()
+        self.journal = see(self.journal, status, firing=is_firing(self._target, self.journal), now=now)
+        trip = self.journal.trip
+        if trip is None or not is_verified(trip, status):
+            self._verified_since = None
+        elif self._verified_since is None:
+            self._verified_since = now
+        return status
+
+    def _evaluate(self, color: str, slot: float) -> Generator[Sequence[Question], Sequence[Measurement | None], None]:
+        early = {rule.alert: not_yet(rule, self.journal, color=color, slot=slot) for rule in self._target.rules}
+        asked = [rule for rule in self._target.rules if early[rule.alert] is None]
+        answers = yield [Question(rule, color) for rule in asked]
+        given = early | dict(zip((rule.alert for rule in asked), answers, strict=True))
+        for rule in self._target.rules:
+            measurement = given[rule.alert]
+            if measurement is not None:
+                before = state_of(self._target, rule, self.journal)
+                after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
+                self.journal = remember(self.journal, after)
+
+    def _decide(
+        self, status: TargetStatus, slot: float
+    ) -> Generator[Sequence[Question], Sequence[Measurement | None], Decision]:
+        tripped = asking_to_leave(self._target, self.journal, status, slot=slot)
+        elsewhere: tuple[str, ...] = ()
+        if tripped and status.active is not None:
+            names, other = {each.alert for each in tripped}, self._target.other(status.active)
+            asked = [rule for rule in self._target.rules if rule.alert in names]
+            answers = yield [Question(rule, other) for rule in asked]
+            told = [(rule, answer) for rule, answer in zip(asked, answers, strict=True) if answer is not None]
+            elsewhere = breaching_elsewhere(told)
+        decision = decide(
+            Situation(
+                target=self._target,
+                status=status,
+                journal=self.journal,
+                tripped=tripped,
+                other_breaches=elsewhere,
+                now=slot,
+                dry_run=False,
+            )
+        )
+        self._do(decision, now=slot)
+        return decision
+
+    def _do(self, decision: Decision, *, now: float) -> None:
+        match decision:
+            case Rollback(trip=trip) if self._acts:
+                self._tell(of_decision(decision, at=now))
+                self.journal = open_trip(self.journal, trip)
+                self._look(now)
+                self._carry_on(trip, now=now)
+            case Rollback(trip=trip):
+                self._count(decision, trip, now=now)
+            case Hold(reason=reason, serious=serious):
+                if serious and reason is not self._held:
+                    self._tell(of_decision(decision, at=now))
+                self._held = reason if serious else None
+        if not is_firing(self._target, self.journal):
+            self._is_told = False
+
+    def _count(self, decision: Rollback, trip: Trip, *, now: float) -> None:
+        """What would have been done, once for as long as it goes on firing; the cooldown starts as it would have."""
+        self._held = None
+        if self._is_told:
+            return
+        self._is_told = True
+        self._tell(of_decision(decision, at=now))
+        ended = FinishedTrip(trip=trip, finished_at=now, recovered=True)
+        self.journal = replace(self.journal, finished=(*self.journal.finished, ended)[-1:])
+
+    def _carry_on(self, trip: Trip, *, now: float) -> None:
+        """The steps that are due, and those that follow from them at once."""
+        while self.journal.trip is not None:
+            todo = self._plan(trip, now=now)
+            for step in todo.steps:
+                self._world = self._world.after(step, at=now)
+                told = of_step(step, at=now)
+                if told is not None:
+                    self._tell(told)
+            if todo.stage in _ENDS:
+                self._close(trip, todo, now=now)
+            if not todo.steps:
+                return
+            self._look(now)
+
+    def _plan(self, trip: Trip, *, now: float) -> Plan:
+        status = self._world.status()
+        states = states_of(self._target, self.journal)
+        well = status.active == trip.good and all_well(tripped_rules(self._target, trip), states)
+        return plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
+
+    def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
+        switched = todo.stage is Stage.FINISHED
+        ended = FinishedTrip(trip=trip, finished_at=now, recovered=todo.recovered, switched=switched)
+        self.journal = close_trip(self.journal, ended)
+        self._held = None
+        self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}))
+
+    def _tell(self, action: Action) -> None:
+        self.actions.append(action)
+
+
+def past_of(world: World, *, at: float) -> Journal:
+    """The journal of a target that has seen the other color do well, long before, and then a switch to this one."""
+    status, target = world.status(), world.target
+    active = status.active or target.colors[0]
+    other = target.other(active)
+    stays = (
+        Stay(color=other, release=status.release(other), since=at - 2 * LONG_AGO, ending=Ending.LEFT_WELL),
+        Stay(color=active, release=status.release(active), since=world.switched_at),
+    )
+    return Journal(target=target.target, stays=stays)
+
+
+def acting(target: Target) -> Target:
+    """The target as if it were in the mode ``enforce``: what would be done, were it allowed."""
+    return target.model_copy(update={"mode": Mode.ENFORCE})
