@@ -1,4 +1,4 @@
-"""The command line: ``watchdog run``, ``check``, ``explain``, ``schema``, ``demo``, ``pause``, ``resume`` and more.
+"""The command line: ``watchdog run``, ``check``, ``test``, ``backtest``, ``explain``, ``schema``, ``demo`` and more.
 
 Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage, 3 no cluster. What a
 command does not need it does not import.
@@ -147,6 +147,49 @@ def play_tests(
         elasticsearch=elasticsearch,
     )
     raise typer.Exit(run_tests(options))
+
+
+@app.command()
+def backtest(
+    rules: Annotated[Path, typer.Argument(help="A rule file.", metavar="RULES")],
+    *,
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 30d.")],
+    until: Annotated[str, typer.Option("--to", metavar="TIME", help="The same.", show_default="now")] = "",
+    target: Annotated[str, typer.Option(help="Which one, if there are several.", show_default=False)] = "",
+    prometheus: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_PROMETHEUS__URL.")] = "",
+    elasticsearch: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_ELASTICSEARCH__URLS.")] = "",
+    switches: Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")] = None,
+    active_metric: Annotated[
+        str, typer.Option(metavar="EXPR", help="The same from Prometheus: the color whose series is greatest.")
+    ] = "",
+    kubeconfig: Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")] = None,
+    active: Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")] = "",
+    incidents: Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")] = None,
+    against: Annotated[str, typer.Option(metavar="REV", help="Compare with the rule file of a git revision.")] = "",
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots too.")] = None,
+) -> None:
+    """Play the past through a rule file: what it would have done."""
+    from watchdog.commands.backtest import run_backtest  # noqa: PLC0415
+    from watchdog.commands.backtest_input import Options  # noqa: PLC0415
+
+    options = Options(
+        rules=rules,
+        since=since,
+        until=until,
+        target=target,
+        prometheus=prometheus,
+        elasticsearch=elasticsearch,
+        switches=switches,
+        active_metric=active_metric,
+        kubeconfig=kubeconfig,
+        active=active,
+        incidents=incidents,
+        against=against,
+        form=form,
+        html=html,
+    )
+    raise typer.Exit(run_backtest(options))
 
 
 def _run(settings: "Settings") -> None:

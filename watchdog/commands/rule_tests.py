@@ -10,12 +10,10 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import ValidationError
 
 from watchdog.commands.engines import DEADLINE, Engines
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
+from watchdog.commands.servers import elasticsearch_at, prometheus_at
 from watchdog.commands.session import FINDINGS, OK, USAGE, say, tell
 from watchdog.core.model import Measurement
 from watchdog.core.rules.problem import Problem
@@ -27,7 +25,7 @@ from watchdog.replay.player import Question
 from watchdog.replay.rehearsal import Played, first_slot, rehearse
 from watchdog.replay.verdict import Verdict, judge_test
 from watchdog.ruleset import RuleSet, read_rules
-from watchdog.settings import ElasticsearchSettings, PrometheusSettings, Settings, SettingsError, load_settings
+from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
 APART = 4 * 86_400.0  # seconds between two tests on one Prometheus: the longest look back of a rule
@@ -136,44 +134,17 @@ async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]
 async def _engines(tests: Sequence[RuleTest], options: Options) -> AsyncIterator[Engines]:
     settings = load_settings()
     async with contextlib.AsyncExitStack() as stack:
-        engines = Engines(elasticsearch=_elasticsearch(settings, options.elasticsearch))
+        named = options.elasticsearch  # never that of the settings alone: a test writes to it
+        engines = Engines(elasticsearch=elasticsearch_at(settings, named, DEADLINE) if named else None)
         if any(test.case.input_series for test in tests):
             if options.prometheus:
-                engines = replace(engines, prometheus=_prometheus(settings, options.prometheus))
+                engines = replace(engines, prometheus=prometheus_at(settings, options.prometheus, DEADLINE))
             elif binary := find_prometheus(options.prometheus_binary):
                 url = await stack.enter_async_context(own_prometheus(binary))
                 engines = replace(engines, prometheus=PrometheusSettings(url=url, deadline=DEADLINE))
             where = engines.prometheus.url if engines.prometheus else "the simulator; no prometheus is on PATH"
             tell(f"input_series are computed by {f'Prometheus at {where}' if engines.prometheus else where}")
         yield engines
-
-
-def _prometheus(settings: Settings, url: str) -> PrometheusSettings:
-    """The server to play on, with the credentials of the settings if they name the same one."""
-    known = settings.prometheus
-    if known is not None and known.url == url.rstrip("/"):
-        return known.model_copy(update={"deadline": DEADLINE})
-    return _checked(PrometheusSettings, "--prometheus", url=url, deadline=DEADLINE)
-
-
-def _elasticsearch(settings: Settings, url: str) -> ElasticsearchSettings | None:
-    if not url:
-        return None
-    known = settings.elasticsearch
-    if known is not None and url.rstrip("/") in known.urls:
-        return known.model_copy(update={"deadline": DEADLINE})
-    return _checked(ElasticsearchSettings, "--elasticsearch", urls=url, deadline=DEADLINE)
-
-
-_Group = TypeVar("_Group", PrometheusSettings, ElasticsearchSettings)
-
-
-def _checked(group: type[_Group], option: str, **given: object) -> _Group:
-    try:
-        return group.model_validate(given)
-    except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
-        raise SettingsError(f"{option}: {told.removeprefix('Value error, ')}") from None
 
 
 async def play(test: RuleTest, start: float, engines: Engines) -> Played:

@@ -66,6 +66,7 @@ class Player:
         self.actions: list[Action] = []
         self._world = world
         self._target = world.target
+        self._shown = world, world.status()
         self._acts = acts
         self._verified_since: float | None = None
         self._held: Reason | None = None
@@ -109,8 +110,16 @@ class Player:
             self._carry_on(self.journal.trip, now=now)
             now += TRIP_TICK
 
+    def _status(self) -> TargetStatus:
+        """The world's status, made once for as long as nothing changes in it."""
+        world, status = self._shown
+        if world is not self._world:
+            status = self._world.status()
+            self._shown = self._world, status
+        return status
+
     def _look(self, now: float) -> TargetStatus:
-        status = self._world.status()
+        status = self._status()
         self.journal = see(self.journal, status, firing=is_firing(self._target, self.journal), now=now)
         trip = self.journal.trip
         if trip is None or not is_verified(trip, status):
@@ -198,7 +207,7 @@ class Player:
             self._look(now)
 
     def _plan(self, trip: Trip, *, now: float) -> Plan:
-        status = self._world.status()
+        status = self._status()
         states = states_of(self._target, self.journal)
         well = status.active == trip.good and all_well(tripped_rules(self._target, trip), states)
         return plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)

@@ -87,6 +87,38 @@ def read_start(answer: Answer) -> float | None:
             raise _other_shape()
 
 
+def read_range(answer: Answer) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+    """The series that a range query yielded, each with pairs of Unix seconds and number. Raises AnswerError."""
+    envelope = believe(answer)
+    if not isinstance(envelope, dict):
+        raise _other_shape()
+    _check_success(answer.status, envelope)
+    _check_whole(envelope)
+    match envelope.get("data"):
+        case {"resultType": "matrix", "result": list(series)}:
+            return [_samples(one) for one in series]
+        case _:
+            raise _other_shape()
+
+
+def _samples(one: Any) -> tuple[dict[str, str], list[tuple[float, float]]]:
+    match one:
+        case {"histograms": list()}:
+            raise AnswerError("answered a histogram where one number is expected; apply histogram_quantile or the like")
+        case {"metric": dict(metric), "values": list(pairs)}:
+            return {str(key): str(value) for key, value in metric.items()}, [_pair(pair) for pair in pairs]
+        case _:
+            raise _other_shape()
+
+
+def _pair(pair: Any) -> tuple[float, float]:
+    match pair:
+        case [int() | float() as instant, str(text)] if _FLOAT.fullmatch(text):
+            return float(instant), float(text)
+        case _:
+            raise _other_shape()
+
+
 def to_measurement(
     query: PrometheusQuery, min_samples: MinSamples | None, *, value: Reading, samples: Reading | None, server: str
 ) -> Measurement:

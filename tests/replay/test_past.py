@@ -1,0 +1,83 @@
+"""What is known of the past beside the measurements, and how commands for it are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.core.making import target
+from tests.replay.conftest import RULES
+from watchdog.commands.backtest import run_backtest
+from watchdog.commands.backtest_input import Options
+from watchdog.core.journal import Journal, Stay
+from watchdog.replay.past import Incident, Schedule, read_incidents, read_switches, schedule_of_journal
+from watchdog.replay.story import Switch
+
+TARGET = target()
+
+
+def test_a_journal_knows_who_had_the_traffic() -> None:
+    stays = (
+        Stay(color="blue", release="blue:a@1", since=100.0),
+        Stay(color="blue", release="blue:a@2", since=200.0),
+        Stay(color="green", release="green:a@1", since=300.0),
+    )
+    found = schedule_of_journal(Journal(target="banking-app", stays=stays))
+    assert found == Schedule((Switch(at=100.0, color="blue"), Switch(at=300.0, color="green")))
+    assert [found.color_at(instant) for instant in (50.0, 100.0, 299.0, 300.0)] == ["blue", "blue", "blue", "green"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("switches: []", "s:1:11: this is not what is needed here; write switches: [{at: 2026-11-01T10:00:00Z, to:"),
+        ("switches: [{at: 2026-11-01T10:00:00, to: green}]", "s:1:17: this is not what is needed here"),
+        ("switches: [{at: 2026-11-01T10:00:00Z, to: red}]", "'red' is no color; there are blue and green"),
+        ("switches: [", "s:1:12: "),
+    ],
+)
+def test_a_file_of_switches_is_read_or_refused_with_its_place(text: str, message: str) -> None:
+    found = read_switches("s", text, TARGET)
+    assert not isinstance(found, Schedule)
+    assert message in str(found[0])
+
+
+def test_incidents_come_in_the_order_of_their_start() -> None:
+    text = (
+        "incidents:\n"
+        "  - {name: b, start: '2026-11-02T00:00:00Z', end: '2026-11-02T01:00:00Z'}\n"
+        "  - {name: a, start: '2026-11-01T00:00:00Z', end: '2026-11-01T01:00:00+00:00'}\n"
+    )
+    names = [each.name for each in read_incidents("i", text) if isinstance(each, Incident)]
+    assert names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"since": "yesterday"}, "--from yesterday: write a time such as", id="a time that is none"),
+        pytest.param({"since": "1h", "until": "2h"}, "--from 1h is not before --to 2h", id="an end before the start"),
+        pytest.param({}, "Errors asks prometheus; say where it is with --prometheus URL", id="a server not named"),
+        pytest.param(
+            {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"},
+            "who had the traffic? Say it with --kubeconfig FILE (the journal), --switches FILE, --active-metric EXPR",
+            id="nobody knows who had the traffic",
+        ),
+        pytest.param(
+            {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9", "active": "red"},
+            "--active red: the colors are blue and green",
+            id="a color that is none",
+        ),
+        pytest.param({"prometheus": "127.0.0.1"}, "--prometheus: not a URL", id="a URL that is none"),
+        pytest.param({"against": "HEAD"}, "--against HEAD: fatal: not a git repository", id="no revision"),
+        pytest.param({"target": "bank"}, "one target at a time; choose with --target one of shop", id="no such target"),
+    ],
+)
+def test_what_cannot_be_known_is_asked_for(
+    options: dict[str, str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "shop.yaml"
+    rules.write_text(RULES)
+    code = run_backtest(Options(rules=rules, **{"since": "1h", **options}))  # type: ignore[arg-type] # as named
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert message in said.err

@@ -1,0 +1,85 @@
+"""``watchdog backtest``: what a rule file would have done, from what Prometheus and Elasticsearch still know.
+
+Law: it reads and writes nothing but its report; the slots are played through the code that runs live.
+"""
+
+import asyncio
+import json
+import math
+import time
+
+from watchdog.commands.backtest_input import (
+    Options,
+    incidents_of,
+    other_revision_of,
+    schedule_for,
+    span_of,
+    target_of,
+)
+from watchdog.commands.past import Past, check_sources, sources_of
+from watchdog.commands.session import OK, USAGE, StopError, say, tell
+from watchdog.replay.page import as_page
+from watchdog.replay.report import Cost, Report, as_json, as_text
+from watchdog.settings import SettingsError, load_settings
+
+
+def run_backtest(options: Options) -> int:
+    """Plays the past and prints what it says; returns the exit code."""
+    try:
+        report = asyncio.run(_backtest(options))
+        if options.html is not None:
+            options.html.write_text(as_page(report), encoding="utf-8")
+    except StopError as stop:
+        tell(str(stop))
+        return stop.code
+    except (SettingsError, OSError) as error:
+        tell(str(error))
+        return USAGE
+    if options.form == "json":
+        say(json.dumps(as_json(report), indent=2))
+    else:
+        for line in as_text(report):
+            say(line)
+    return OK
+
+
+async def _backtest(options: Options) -> Report:
+    begun = time.monotonic()
+    target = target_of(options)
+    start, end = span_of(options, target)
+    incidents = incidents_of(options)
+    before = other_revision_of(options, target)
+    servers = sources_of(
+        load_settings(),
+        target,
+        (start, end),
+        prometheus_url=options.prometheus,
+        elasticsearch_url=options.elasticsearch,
+    )
+    async with servers as sources:
+        check_sources(sources, [target, *([before] if before is not None else [])])
+        schedule = await schedule_for(options, target, sources)
+        known_from = max(start, schedule.known_from)
+        first = start + math.ceil((known_from - start) / target.interval) * target.interval
+        if first > end:
+            raise StopError("nobody knows who had the traffic in that time; choose a later one", USAGE)
+        past = Past(sources, schedule, first, end)
+        findings = await past.play(target, incidents)
+        changes = () if before is None else await past.changes(before, findings, incidents)
+        cost = Cost(
+            prometheus=sources.prometheus.requests if sources.prometheus is not None else 0,
+            elasticsearch=sources.elasticsearch.requests if sources.elasticsearch is not None else 0,
+            seconds=time.monotonic() - begun,
+        )
+    return Report(
+        target=target,
+        start=first,
+        end=end,
+        slots=past.count(target),
+        schedule=schedule,
+        findings=findings,
+        cost=cost,
+        against=options.against,
+        changes=changes,
+        unknown_before=start if first > start else None,
+    )

@@ -1,0 +1,179 @@
+"""What a backtest is asked for: which rules, which time, who had the traffic, what went wrong.
+
+Law: what cannot be known is asked of whoever types, never guessed.
+"""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from watchdog.commands.past import Sources
+from watchdog.commands.session import FINDINGS, UNREACHABLE, USAGE, StopError
+from watchdog.core.annotations import UnreadableRecordError
+from watchdog.core.durations import parse_duration
+from watchdog.core.instant import read_instant, show_instant
+from watchdog.core.rules.language import Target
+from watchdog.core.rules.rulefile import parse_rule_file
+from watchdog.core.slots import slot_at
+from watchdog.replay.past import (
+    Incident,
+    Schedule,
+    read_incidents,
+    read_switches,
+    schedule_of,
+    schedule_of_journal,
+    schedule_of_series,
+)
+from watchdog.replay.story import Switch
+from watchdog.ruleset import RuleSet, read_rules
+from watchdog.settings import Settings
+from watchdog.sources.answer import AnswerError
+
+MOST_SLOTS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    rules: Path
+    since: str
+    until: str = ""
+    target: str = ""
+    prometheus: str = ""
+    elasticsearch: str = ""
+    switches: Path | None = None
+    active_metric: str = ""
+    kubeconfig: Path | None = None
+    active: str = ""
+    incidents: Path | None = None
+    against: str = ""
+    form: Literal["text", "json"] = "text"
+    html: Path | None = None
+
+
+def target_of(options: Options) -> Target:
+    """The target of the rule file. Raises StopError."""
+    if not options.rules.exists():
+        raise StopError(f"{options.rules}: no such file or folder; name a rule file", USAGE)
+    read = read_rules(options.rules)
+    if not isinstance(read, RuleSet):
+        raise StopError("\n".join(map(str, read)), USAGE)
+    found = [each for each in read.targets if options.target in ("", each.target)]
+    if len(found) != 1:
+        known = ", ".join(each.target for each in read.targets)
+        raise StopError(f"one target at a time; choose with --target one of {known}", USAGE)
+    return found[0]
+
+
+def span_of(options: Options, target: Target) -> tuple[float, float]:
+    """The first and the last slot. Raises StopError."""
+    now = time.time()
+    start, end = _instant("--from", options.since, now), _instant("--to", options.until or "0", now)
+    start, end = slot_at(target, start), slot_at(target, min(end, now))
+    if start >= end:
+        raise StopError(f"--from {options.since} is not before --to {options.until or 'now'}", USAGE)
+    if (end - start) / target.interval > MOST_SLOTS:
+        raise StopError(f"more than {MOST_SLOTS} slots; choose a later --from", USAGE)
+    return start, end
+
+
+def _instant(option: str, text: str, now: float) -> float:
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return read_instant(text)
+    except ValueError:
+        example = f"a time such as 2026-11-01T10:00:00Z, or how long ago, such as 30d; now it is {show_instant(now)}"
+        raise StopError(f"{option} {text}: write {example}", USAGE) from None
+
+
+def incidents_of(options: Options) -> tuple[Incident, ...] | None:
+    """The incidents of the file, None when none is named. Raises StopError, OSError."""
+    if options.incidents is None:
+        return None
+    read = read_incidents(str(options.incidents), options.incidents.read_text(encoding="utf-8"))
+    wrong = [str(each) for each in read if not isinstance(each, Incident)]
+    if wrong:
+        raise StopError("\n".join(wrong), USAGE)
+    return tuple(each for each in read if isinstance(each, Incident))
+
+
+def other_revision_of(options: Options, target: Target) -> Target | None:
+    """The rule file as it is in another revision."""
+    if not options.against:
+        return None
+    if options.rules.is_dir():
+        raise StopError("--against compares one file; name the rule file instead of its folder", USAGE)
+    folder, name = options.rules.resolve().parent, options.rules.name
+    command = ["git", "-C", str(folder), "show", f"{options.against}:./{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StopError(f"--against {options.against}: {done.stderr.strip() or 'git cannot show the file'}", USAGE)
+    parsed = parse_rule_file(f"{options.against}:{name}", done.stdout)
+    if parsed.target is None:
+        raise StopError("\n".join(map(str, parsed.problems)), USAGE)
+    if parsed.target.interval != target.interval:
+        raise StopError(f"--against {options.against}: its interval is another one; the slots would differ", USAGE)
+    return parsed.target
+
+
+async def schedule_for(options: Options, target: Target, sources: Sources) -> Schedule:
+    """Who had the traffic. Raises StopError when nobody can tell."""
+    found: Schedule | None = None
+    if options.switches is not None:
+        read = read_switches(str(options.switches), options.switches.read_text(encoding="utf-8"), target)
+        if not isinstance(read, Schedule):
+            raise StopError("\n".join(map(str, read)), USAGE)
+        found = read
+    elif options.active_metric:
+        found = await _schedule_of_metric(options, target, sources)
+    elif options.active:
+        if options.active not in target.colors:
+            raise StopError(f"--active {options.active}: the colors are {' and '.join(target.colors)}", USAGE)
+        found = schedule_of([Switch(at=0.0, color=options.active)])
+    elif options.kubeconfig is not None:
+        found = await _schedule_of_cluster(options, sources.settings, target)
+    if found is None:
+        raise StopError(
+            "who had the traffic? Say it with --kubeconfig FILE (the journal), --switches FILE, "
+            "--active-metric EXPR or --active COLOR",
+            USAGE,
+        )
+    return found
+
+
+async def _schedule_of_metric(options: Options, target: Target, sources: Sources) -> Schedule:
+    if sources.prometheus is None:
+        raise StopError("--active-metric asks Prometheus; say where it is with --prometheus URL", USAGE)
+    try:
+        found = schedule_of_series(await sources.prometheus.series(options.active_metric), target)
+    except AnswerError as error:
+        raise StopError(f"--active-metric: Prometheus {error}", UNREACHABLE) from error
+    if found is None:
+        colors = " or ".join(target.colors)
+        raise StopError(f"--active-metric yields no series with a label color that is {colors}", FINDINGS)
+    return found
+
+
+async def _schedule_of_cluster(options: Options, settings: Settings, target: Target) -> Schedule:
+    from watchdog.cluster.client import Cluster, ClusterError  # noqa: PLC0415 - costs
+    from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
+    from watchdog.cluster.journal import ConfigMapJournal  # noqa: PLC0415
+
+    namespace = settings.namespace or target.namespace
+    try:
+        async with await Cluster.connect(options.kubeconfig, settings.kube_context) as cluster:
+            journal = await ConfigMapJournal(cluster, namespace, target.target).load()
+    except ConfigurationError as error:
+        raise StopError(str(error), USAGE) from error
+    except (ClusterError, UnreadableRecordError) as error:
+        raise StopError(str(error), UNREACHABLE) from error
+    found = schedule_of_journal(journal)
+    if found is None:
+        raise StopError(f"the namespace {namespace} holds no journal of {target.target}; use --switches FILE", FINDINGS)
+    return found

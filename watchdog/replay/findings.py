@@ -1,0 +1,198 @@
+"""What the past says of a rule: when it fired, how near it came otherwise, and what another threshold would have done.
+
+Law: every figure is counted from the slots that were played; what another threshold would have done is evaluated anew
+by the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from watchdog.core.evaluate import evaluate, fresh_state, judge
+from watchdog.core.model import Outcome, Phase, RuleState
+from watchdog.core.rules.language import Rule, Threshold
+from watchdog.replay.actions import Action, ActionKind
+from watchdog.replay.past import Incident
+from watchdog.replay.track import Point, Track, measured_again
+
+FACTORS = (0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+EARLY = 1800.0  # seconds before the reported start of an incident in which a trip still belongs to it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """A stretch in which the rule fired. ``did`` is what came of it: rollback, alert, or why it was held."""
+
+    at: float
+    until: float
+    color: str
+    value: float | None
+    samples: float | None
+    did: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closest:
+    """The slot without firing in which the value was nearest to the threshold, or furthest beyond it.
+
+    ``share`` is the value as a share of the threshold: above 1 it breached, but not for long enough.
+    """
+
+    at: float
+    value: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matches:
+    """The firings against the incidents; ``leads`` are seconds before the reported start, negative after it."""
+
+    hits: tuple[tuple[Incident, Firing, float], ...]
+    misses: tuple[Incident, ...]
+    false: tuple[Firing, ...]
+
+    @property
+    def lead(self) -> float | None:
+        """The median of the hits' leads."""
+        return median(lead for _, _, lead in self.hits) if self.hits else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Everything that is told of one rule."""
+
+    rule: Rule
+    track: Track
+    firings: tuple[Firing, ...]
+    closest: Closest | None
+    sweep: tuple[tuple[float, int], ...]
+    matches: Matches | None = None
+
+    @property
+    def slots(self) -> int:
+        """How many slots it was evaluated in."""
+        return len(self.track)
+
+    def share(self, outcome: Outcome) -> float:
+        """The share of its slots that came to an outcome."""
+        return self.track.counts()[outcome] / self.slots if self.slots else 0.0
+
+
+def find(track: Track, actions: Sequence[Action], *, interval: float, incidents: Sequence[Incident] | None) -> Finding:
+    """What the slots and actions say of the rule."""
+    points = [*track]
+    firings = tuple(_firings(track.rule, points, actions))
+    return Finding(
+        rule=track.rule,
+        track=track,
+        firings=firings,
+        closest=_closest(track.rule, points),
+        sweep=tuple((factor, _count(track.rule, points, factor, interval=interval)) for factor in FACTORS),
+        matches=None if incidents is None else match(firings, incidents),
+    )
+
+
+def _firings(rule: Rule, points: Sequence[Point], actions: Sequence[Action]) -> Iterable[Firing]:
+    begun: Point | None = None
+    last = 0.0
+    for point in points:
+        is_same = begun is not None and point.color == begun.color
+        if begun is not None and (point.phase is not Phase.FIRING or not is_same):
+            yield _firing(rule, begun, last, actions)
+            begun = None
+        if begun is None and point.phase is Phase.FIRING:
+            begun = point
+        last = point.slot
+    if begun is not None:
+        yield _firing(rule, begun, last, actions)
+
+
+def _firing(rule: Rule, begun: Point, until: float, actions: Sequence[Action]) -> Firing:
+    did = "alert"
+    if rule.action == "rollback":
+        within = [action for action in actions if begun.slot <= action.at <= until]
+        done = next((each for each in within if each.kind is ActionKind.ROLLBACK), None)
+        held = next((each for each in within if each.kind is ActionKind.HOLD), None)
+        did = "held: a rollback was under way" if held is None else f"held: {held.told['reason']}"
+        if done is not None:
+            did = "rollback" if rule.alert in done.told["rules"] else "rollback by another rule"
+    return Firing(at=begun.slot, until=until, color=begun.color, value=begun.value, samples=begun.samples, did=did)
+
+
+def _closest(rule: Rule, points: Sequence[Point]) -> Closest | None:
+    best: Closest | None = None
+    for point in points:
+        is_evidence = point.outcome in (Outcome.OK, Outcome.BREACH) and point.phase is not Phase.FIRING
+        if is_evidence and point.value is not None:
+            share = severity(rule, point.value)
+            if share is not None and (best is None or share > best.share):
+                best = Closest(at=point.slot, value=point.value, share=share)
+    return best
+
+
+def severity(rule: Rule, value: float) -> float | None:
+    """The value as a share of the threshold that it is nearest to; None where that means nothing (at most 0)."""
+    limit = rule.threshold
+    shares = []
+    if limit.max is not None and limit.max > 0:
+        shares.append(value / limit.max)
+    if limit.min is not None and limit.min > 0 and value > 0:
+        shares.append(limit.min / value)
+    return max(shares, default=None)
+
+
+def scaled(rule: Rule, factor: float) -> Rule:
+    """The rule with thresholds this much higher (max) or lower (min): above 1 it is more patient."""
+    limit = rule.threshold
+    changed = Threshold(
+        max=None if limit.max is None else limit.max * factor,
+        min=None if limit.min is None else limit.min / factor,
+    )
+    return rule.model_copy(update={"threshold": changed})
+
+
+def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: float) -> int:
+    """How often the rule would have begun to fire with another threshold."""
+    rule = scaled(rule, factor)
+    state: RuleState | None = None
+    color, fired = "", 0
+    for point in points:
+        if point.color != color:
+            state, color = None, point.color  # another release starts from inactive
+        if state is None and point.value is not None and not _is_beyond(rule.threshold, point.value):
+            continue  # quicker than to judge it
+        measurement = measured_again(point)
+        if state is None and judge(rule, measurement)[0] is not Outcome.BREACH:
+            continue  # at rest, and nothing that would change that
+        before = state or fresh_state(rule, "")
+        after = evaluate(rule, before, measurement, slot=point.slot, interval=interval)
+        fired += after.phase is Phase.FIRING and before.phase is not Phase.FIRING
+        is_at_rest = after.phase is Phase.INACTIVE and after.outcome is Outcome.OK
+        state = None if is_at_rest else replace(after, reason="")
+    return fired
+
+
+def _is_beyond(limit: Threshold, value: float) -> bool:
+    return (limit.max is not None and value > limit.max) or (limit.min is not None and value < limit.min)
+
+
+def match(firings: Sequence[Firing], incidents: Sequence[Incident]) -> Matches:
+    """Each incident with its first firing, and what belongs to none."""
+    hits, misses = [], []
+    belonging: set[int] = set()
+    for incident in incidents:
+        inside = [
+            number
+            for number, firing in enumerate(firings)
+            if firing.at <= incident.end and firing.until >= incident.start - EARLY
+        ]
+        belonging.update(inside)
+        if inside:
+            first = firings[inside[0]]
+            hits.append((incident, first, incident.start - first.at))
+        else:
+            misses.append(incident)
+    false = tuple(firing for number, firing in enumerate(firings) if number not in belonging)
+    return Matches(hits=tuple(hits), misses=tuple(misses), false=false)

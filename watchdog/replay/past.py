@@ -1,0 +1,132 @@
+"""What is known of the past beside the measurements: who had the traffic, and when something was really wrong.
+
+Law: pure; what is not known is said to be unknown, never guessed. Instants are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from watchdog.core.instant import Instant
+from watchdog.core.journal import Journal
+from watchdog.core.rules.document import read_document
+from watchdog.core.rules.language import Target
+from watchdog.core.rules.problem import Finding, Problem
+from watchdog.replay.story import Switch
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Model = TypeVar("_Model", bound=_Strict)
+
+
+class _SwitchEntry(_Strict):
+    at: Instant
+    to: str
+
+
+class _IncidentEntry(_Strict):
+    name: str = ""
+    start: Instant
+    end: Instant
+
+
+class _Switches(_Strict):
+    switches: list[_SwitchEntry] = Field(min_length=1)
+
+
+class _Incidents(_Strict):
+    incidents: list[_IncidentEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A time in which something was really wrong."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Who had the traffic: the switches in order, each to another color than the one before."""
+
+    switches: tuple[Switch, ...]
+
+    @property
+    def known_from(self) -> float:
+        """Since when it is known."""
+        return self.switches[0].at
+
+    def color_at(self, instant: float) -> str:
+        """Who had it; the first color that is known before that."""
+        number = bisect_right([switch.at for switch in self.switches], instant) - 1
+        return self.switches[max(number, 0)].color
+
+
+def schedule_of(switches: Iterable[Switch]) -> Schedule:
+    """The schedule of switches in any order; those that switch nothing are left out."""
+    ordered = sorted(switches, key=lambda switch: switch.at)
+    kept = ordered[:1] + [after for before, after in pairwise(ordered) if after.color != before.color]
+    return Schedule(tuple(kept))
+
+
+def schedule_of_journal(journal: Journal) -> Schedule | None:
+    """What the journal remembers; None when it has seen nothing."""
+    return schedule_of(Switch(at=stay.since, color=stay.color) for stay in journal.stays) if journal.stays else None
+
+
+def schedule_of_series(
+    series: Sequence[tuple[dict[str, str], list[tuple[float, float]]]], target: Target
+) -> Schedule | None:
+    """At each instant the color whose series is greatest; None when no series carries a color of the target."""
+    greatest: dict[float, tuple[float, str]] = {}
+    for labels, samples in series:
+        color = labels.get("color", "")
+        if color in target.colors:
+            for at, value in samples:
+                greatest[at] = max(greatest.get(at, (0.0, "")), (value, color))
+    switches = [Switch(at=at, color=color) for at, (_, color) in sorted(greatest.items()) if color]
+    return schedule_of(switches) if switches else None
+
+
+def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Problem, ...]:
+    """The schedule in a file such as ``switches: [{at: 2026-11-01T10:00:00Z, to: green}]``, or its problems."""
+    read = _read(file, text, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
+    if isinstance(read, tuple):
+        return read
+    for entry in read.switches:
+        if entry.to not in target.colors:
+            return (Problem(file, 1, 1, f"{entry.to!r} is no color; there are {' and '.join(target.colors)}"),)
+    return schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
+
+
+def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Problem, ...]:
+    """The incidents of a file, in the order of their start, or what is wrong with it."""
+    example = "incidents: [{name: ledger, start: 2026-11-01T10:00:00Z, end: 2026-11-01T10:40:00Z}]"
+    read = _read(file, text, _Incidents, example)
+    if isinstance(read, tuple):
+        return read
+    found = [Incident(name=each.name, start=each.start, end=each.end) for each in read.incidents]
+    return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _read(file: str, text: str, model: type[_Model], example: str) -> _Model | tuple[Problem, ...]:
+    document = read_document(file, text)
+    if document.problems:
+        return document.problems
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        paths = [tuple(details["loc"]) for details in error.errors(include_url=False)]
+        message = f"this is not what is needed here; write {example}"
+        return tuple(document.places.problem(Finding(path=path, message=message)) for path in dict.fromkeys(paths))
