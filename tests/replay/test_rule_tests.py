@@ -36,6 +36,19 @@ def test_a_rollback_is_played_to_its_end(play: Play) -> None:
     assert (said.code, said.out.splitlines()[-1]) == (0, "1 passed, 0 failed"), said.out
 
 
+def test_an_open_rollback_holds_when_somebody_pauses_it_and_does_again_what_is_undone(play: Play) -> None:
+    said = play(f"""{ERRORS}
+    events: [{{at: 45s, pause: wait}}, {{at: 1m30s, resume: true}}, {{at: 1m45s, switch: green}}]
+    exp_actions:
+      - {{at: 30s, action: rollback}}
+      - {{at: 30s, action: switch, service: web, to: blue}}
+      - {{at: 45s, action: hold, reason: paused}}
+      - {{at: 1m30s, action: scale_down, deployment: web-green}}
+      - {{at: 1m45s, action: switch, service: web, to: blue}}
+""")
+    assert said.code == 0, said.out
+
+
 @pytest.mark.parametrize(
     ("expectation", "message"),
     [

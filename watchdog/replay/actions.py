@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchdog.core.decide import Decision, Hold
-from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
+from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 
 class ActionKind(StrEnum):
@@ -46,7 +46,7 @@ def of_decision(decision: Decision, *, at: float) -> Action:
 
 
 def of_step(step: Step, *, at: float) -> Action | None:
-    """The action that a write is, None for one that only notes the end."""
+    """The action that a write is, None for one that only notes the end or hands back to Flux."""
     match step:
         case RestoreGood(deployment=deployment):
             return Action(at=at, kind=ActionKind.RESTORE, told={"deployment": deployment.name})
@@ -54,5 +54,5 @@ def of_step(step: Step, *, at: float) -> Action | None:
             return Action(at=at, kind=ActionKind.SWITCH, told={"service": service.name, "to": trip.good})
         case ScaleDown(deployment=deployment):
             return Action(at=at, kind=ActionKind.SCALE_DOWN, told={"deployment": deployment.name})
-        case CloseTrip():
+        case CloseTrip() | ResumeFlux():
             return None

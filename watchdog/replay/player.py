@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from watchdog.core.contest import was_undone
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide
 from watchdog.core.evaluate import all_well, evaluate
 from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, worth_keeping
-from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip
+from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.plan import Plan, Stage, is_verified, plan, tripped_rules
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.watching import (
@@ -29,7 +30,7 @@ from watchdog.replay.world import World
 
 LONG_AGO = 30 * 86_400.0
 TRIP_TICK = 1.0
-_ENDS = (Stage.FINISHED, Stage.GIVEN_UP)
+_ENDS = (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Player:
         """Evaluates one slot."""
         status = self._look(slot)
         if self.journal.trip is not None:
-            self._carry_on(self.journal.trip, now=slot)
+            self._carry_on(status, now=slot)
             status = self._look(slot)
         if status.active is not None:
             yield from self._evaluate(status.active, slot)
@@ -106,8 +107,7 @@ class Player:
         """The time between two slots: an open rollback is carried on each second."""
         now = after + TRIP_TICK
         while now < until and self.journal.trip is not None:
-            self._look(now)
-            self._carry_on(self.journal.trip, now=now)
+            self._carry_on(self._look(now), now=now)
             now += TRIP_TICK
 
     def _status(self) -> TargetStatus:
@@ -151,33 +151,33 @@ class Player:
             answers = yield [Question(rule, other) for rule in asked]
             told = [(rule, answer) for rule, answer in zip(asked, answers, strict=True) if answer is not None]
             elsewhere = breaching_elsewhere(told)
-        decision = decide(
-            Situation(
-                target=self._target,
-                status=status,
-                journal=self.journal,
-                tripped=tripped,
-                other_breaches=elsewhere,
-                now=slot,
-                dry_run=False,
-            )
-        )
+        decision = decide(self._situation(status, tripped, elsewhere, now=slot))
         self._do(decision, now=slot)
         return decision
+
+    def _situation(
+        self, status: TargetStatus, tripped: tuple[TrippedRule, ...], elsewhere: tuple[str, ...], *, now: float
+    ) -> Situation:
+        return Situation(
+            target=self._target,
+            status=status,
+            journal=self.journal,
+            tripped=tripped,
+            other_breaches=elsewhere,
+            now=now,
+            dry_run=False,
+        )
 
     def _do(self, decision: Decision, *, now: float) -> None:
         match decision:
             case Rollback(trip=trip) if self._acts:
                 self._tell(of_decision(decision, at=now))
                 self.journal = open_trip(self.journal, trip)
-                self._look(now)
-                self._carry_on(trip, now=now)
+                self._carry_on(self._look(now), now=now)
             case Rollback(trip=trip):
                 self._count(decision, trip, now=now)
-            case Hold(reason=reason, serious=serious):
-                if serious and reason is not self._held:
-                    self._tell(of_decision(decision, at=now))
-                self._held = reason if serious else None
+            case Hold():
+                self._hold(decision, now=now)
         if not is_firing(self._target, self.journal):
             self._is_told = False
 
@@ -191,33 +191,47 @@ class Player:
         ended = FinishedTrip(trip=trip, finished_at=now, recovered=True)
         self.journal = replace(self.journal, finished=(*self.journal.finished, ended)[-1:])
 
-    def _carry_on(self, trip: Trip, *, now: float) -> None:
-        """The steps that are due, and those that follow from them at once."""
-        while self.journal.trip is not None:
-            todo = self._plan(trip, now=now)
-            for step in todo.steps:
-                self._world = self._world.after(step, at=now)
-                told = of_step(step, at=now)
-                if told is not None:
-                    self._tell(told)
-            if todo.stage in _ENDS:
-                self._close(trip, todo, now=now)
-            if not todo.steps:
-                return
-            self._look(now)
+    def _hold(self, hold: Hold, *, now: float) -> None:
+        """What people are told of: once, as long as the reason stays."""
+        if hold.serious and hold.reason is not self._held:
+            self._tell(of_decision(hold, at=now))
+        self._held = hold.reason if hold.serious else None
 
-    def _plan(self, trip: Trip, *, now: float) -> Plan:
-        status = self._status()
+    def _carry_on(self, status: TargetStatus, *, now: float) -> None:
+        """One tick of an open rollback: its guards, and the steps that are due."""
+        decision = decide(self._situation(status, (), (), now=now))
+        if isinstance(decision, Hold):
+            self._hold(decision, now=now)
+            return
+        self._held = None
+        trip = decision.trip
+        todo = self._plan(trip, status, now=now)
+        if todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
+            self.journal = replace(self.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+        for step in todo.steps:
+            self._world = self._world.after(step, at=now)
+            told = of_step(step, at=now)
+            if told is not None:
+                self._tell(told)
+        if todo.stage in _ENDS:
+            self._close(trip, todo, now=now)
+        self._look(now)  # here endpoints follow a switch at once
+
+    def _plan(self, trip: Trip, status: TargetStatus, *, now: float) -> Plan:
         states = states_of(self._target, self.journal)
         well = status.active == trip.good and all_well(tripped_rules(self._target, trip), states)
         return plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
 
     def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        switched = todo.stage is Stage.FINISHED
-        ended = FinishedTrip(trip=trip, finished_at=now, recovered=todo.recovered, switched=switched)
+        ended = FinishedTrip(
+            trip=trip,
+            finished_at=now,
+            recovered=todo.recovered,
+            switched=todo.stage is not Stage.GIVEN_UP,
+            superseded=todo.stage is Stage.SUPERSEDED,
+        )
         self.journal = close_trip(self.journal, ended)
-        self._held = None
-        self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}))
+        self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}, sentence=todo.sentence))
 
     def _tell(self, action: Action) -> None:
         self.actions.append(action)

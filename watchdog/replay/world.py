@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from watchdog.core.annotations import KNOWN_GOOD, TRIP
 from watchdog.core.model import DeploymentStatus, Selected, ServiceStatus, TargetStatus
-from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
+from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 from watchdog.core.rules.language import Target
 
 REPLICAS = 3
@@ -69,6 +69,8 @@ class World:
                 return replace(self, scaled={**self.scaled, deployment.name: 0})
             case CloseTrip(service=service):
                 return replace(self, tripping=self.tripping - {service.name})
+            case ResumeFlux():
+                return self  # nobody but the story's own events has a say here
 
     def _deployment(self, name: str, color: str) -> DeploymentStatus:
         replicas = self.scaled.get(name, REPLICAS)
