@@ -182,6 +182,11 @@ def test_what_would_test_nothing_is_refused_with_its_place(play: Play, test: str
     assert message in said.err
 
 
+def test_documents_need_an_index_to_go_to(play: Play) -> None:
+    said = play("  - input_documents: [{to: 1m, document: {}}]\n    exp_actions: []\n", rules=RULES_OF_STDDEV)
+    assert (said.code, "no rule of shop names an index; add index:" in said.err) == (2, True)
+
+
 def test_all_mistakes_are_told_at_once(play: Play) -> None:
     said = play(f"{ERRORS}    alert_rule_test: [{{eval_time: 20s, alertname: Erors, exp_alerts: []}}]\n{ERRORS}")
     assert len(said.err.splitlines()) == 3

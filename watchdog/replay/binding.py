@@ -57,6 +57,12 @@ class RuleTest:
         """Seconds between two values of ``input_series``."""
         return self.case.interval or self.target.interval
 
+    @property
+    def log_index(self) -> str:
+        """The index, or pattern, of the first log rule; "" when no rule names one."""
+        named = (rule.elasticsearch.index for rule in self.target.rules if rule.elasticsearch is not None)
+        return next(filter(None, named), "")
+
     @cached_property
     def slots(self) -> int:
         """How many slots are played: to the end of the inputs, and of all that happens or is expected."""
@@ -194,6 +200,9 @@ def _check_names(test: RuleTest) -> Iterator[_Mistake]:
         if color not in test.target.colors:
             there = " and ".join(test.target.colors)
             yield _Mistake(path, f"{quoted(color)} is no color of {test.target.target}; there are {there}")
+    for number, given in enumerate(test.case.input_documents):
+        if given.index is None and not test.log_index:
+            yield _Mistake(("input_documents", number), f"no rule of {test.target.target} names an index; add index:")
     sources = {rule.source for rule in test.target.rules}
     for number, fault in enumerate(test.case.faults):
         if fault.source is not None and fault.source not in sources:

@@ -59,10 +59,8 @@ def documents_of(test: RuleTest, start: float) -> tuple[FedDocument, ...]:
 
 def index_of(test: RuleTest, given: InputDocuments) -> str:
     """The index that documents go to: the one they name, or one that the first log rule looks into."""
-    if given.index is not None:
-        return given.index
     names = {"color": test.active, "namespace": test.target.namespace}
-    pattern = next(rule.elasticsearch.index for rule in test.target.rules if rule.elasticsearch is not None)
+    pattern = given.index or test.log_index or _WILDCARD
     return fill(pattern, names).partition(",")[0].replace("*", _WILDCARD)
 
 

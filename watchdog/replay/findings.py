@@ -71,6 +71,11 @@ class Finding:
     matches: Matches | None = None
 
     @property
+    def healthy(self) -> str:
+        """What is healthy, for people."""
+        return "as the rule says" if bounds_of(self.rule) == (None, None) else str(self.rule.threshold)
+
+    @property
     def slots(self) -> int:
         """How many slots it was evaluated in."""
         return len(self.track)
@@ -89,7 +94,7 @@ def find(track: Track, actions: Sequence[Action], *, interval: float, incidents:
         track=track,
         firings=firings,
         closest=_closest(track.rule, points),
-        sweep=tuple((factor, _count(track.rule, points, factor, interval=interval)) for factor in FACTORS),
+        sweep=_sweep(track.rule, points, interval=interval),
         matches=None if incidents is None else match(firings, incidents),
     )
 
@@ -132,36 +137,49 @@ def _closest(rule: Rule, points: Sequence[Point]) -> Closest | None:
     return best
 
 
+def bounds_of(rule: Rule) -> tuple[float | None, float | None]:
+    """The lowest and the highest healthy value; both None for a kind of rule that says by itself what is too much."""
+    limit: Threshold | None = rule.threshold
+    return (None, None) if limit is None else (limit.min, limit.max)
+
+
 def severity(rule: Rule, value: float) -> float | None:
     """The value as a share of the threshold that it is nearest to; None where that means nothing (at most 0)."""
-    limit = rule.threshold
+    lowest, highest = bounds_of(rule)
     shares = []
-    if limit.max is not None and limit.max > 0:
-        shares.append(value / limit.max)
-    if limit.min is not None and limit.min > 0 and value > 0:
-        shares.append(limit.min / value)
+    if highest is not None and highest > 0:
+        shares.append(value / highest)
+    if lowest is not None and lowest > 0 and value > 0:
+        shares.append(lowest / value)
     return max(shares, default=None)
 
 
 def scaled(rule: Rule, factor: float) -> Rule:
     """The rule with thresholds this much higher (max) or lower (min): above 1 it is more patient."""
-    limit = rule.threshold
+    lowest, highest = bounds_of(rule)
     changed = Threshold(
-        max=None if limit.max is None else limit.max * factor,
-        min=None if limit.min is None else limit.min / factor,
+        max=None if highest is None else highest * factor,
+        min=None if lowest is None else lowest / factor,
     )
     return rule.model_copy(update={"threshold": changed})
+
+
+def _sweep(rule: Rule, points: Sequence[Point], *, interval: float) -> tuple[tuple[float, int], ...]:
+    if bounds_of(rule) == (None, None):
+        return ()
+    return tuple((factor, _count(rule, points, factor, interval=interval)) for factor in FACTORS)
 
 
 def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: float) -> int:
     """How often the rule would have begun to fire with another threshold."""
     rule = scaled(rule, factor)
+    bounds = bounds_of(rule)
     state: RuleState | None = None
     color, fired = "", 0
     for point in points:
         if point.color != color:
             state, color = None, point.color  # another release starts from inactive
-        if state is None and point.value is not None and not _is_beyond(rule.threshold, point.value):
+        if state is None and point.value is not None and not _is_beyond(bounds, point.value):
             continue  # quicker than to judge it
         measurement = measured_again(point)
         if state is None and judge(rule, measurement)[0] is not Outcome.BREACH:
@@ -174,8 +192,9 @@ def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: floa
     return fired
 
 
-def _is_beyond(limit: Threshold, value: float) -> bool:
-    return (limit.max is not None and value > limit.max) or (limit.min is not None and value < limit.min)
+def _is_beyond(bounds: tuple[float | None, float | None], value: float) -> bool:
+    lowest, highest = bounds
+    return (highest is not None and value > highest) or (lowest is not None and value < lowest)
 
 
 def match(firings: Sequence[Firing], incidents: Sequence[Incident]) -> Matches:

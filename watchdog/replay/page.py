@@ -13,7 +13,7 @@ from itertools import groupby
 
 from watchdog.core.model import Outcome
 from watchdog.core.visible import visible
-from watchdog.replay.findings import Finding
+from watchdog.replay.findings import Finding, bounds_of
 from watchdog.replay.report import Report, as_text, when
 from watchdog.replay.track import Point
 
@@ -112,8 +112,7 @@ def _columns(finding: Finding, report: Report) -> list[_Column]:
 
 
 def _top(finding: Finding, columns: list[_Column]) -> float:
-    limit = finding.rule.threshold
-    bounds = [bound for bound in (limit.min, limit.max) if bound is not None]
+    bounds = [bound for bound in bounds_of(finding.rule) if bound is not None]
     highest = max([column.high for column in columns] + [bound * 1.3 for bound in bounds], default=1.0)
     return highest if highest > 0 else 1.0
 
@@ -148,8 +147,7 @@ def _band(name: str, left: float, right: float) -> str:
 
 
 def _limits(finding: Finding, frame: _Frame) -> Iterator[str]:
-    limit = finding.rule.threshold
-    for bound in (limit.min, limit.max):
+    for bound in bounds_of(finding.rule):
         if bound is not None:
             y = frame.y(bound)
             yield f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 4}" y1="{y}" y2="{y}"/>'

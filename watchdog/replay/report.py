@@ -79,7 +79,7 @@ def when(instant: float) -> str:
 
 def _finding(finding: Finding, report: Report) -> Iterator[str]:
     rule = finding.rule
-    yield f"{rule.alert} ({rule.action}, healthy is {rule.threshold})"
+    yield f"{rule.alert} ({rule.action}, healthy is {finding.healthy})"
     shares = ", ".join(f"{outcome} {finding.share(outcome):.2%}" for outcome in Outcome)
     missing = report.slots - finding.slots
     yield f"  {finding.slots} slots: {shares}" + (f"; {missing} slots without evaluation" if missing else "")
@@ -178,7 +178,7 @@ def _finding_as_json(finding: Finding) -> dict[str, Any]:
     return {
         "alert": finding.rule.alert,
         "action": finding.rule.action,
-        "healthy": str(finding.rule.threshold),
+        "healthy": finding.healthy,
         "slots": finding.slots,
         "outcomes": {outcome.value: count for outcome, count in finding.track.counts().items()},
         "reasons": [{"reason": reason, "slots": count} for reason, count in finding.track.commonest_reasons()],
