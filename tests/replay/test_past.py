@@ -31,7 +31,7 @@ def test_a_journal_knows_who_had_the_traffic() -> None:
     [
         ("switches: []", "s:1:11: this is not what is needed here; write switches: [{at: 2026-11-01T10:00:00Z, to:"),
         ("switches: [{at: 2026-11-01T10:00:00, to: green}]", "s:1:17: this is not what is needed here"),
-        ("switches: [{at: 2026-11-01T10:00:00Z, to: red}]", "'red' is no color; there are blue and green"),
+        ("switches: [{at: 2026-11-01T10:00:00Z, to: red}]", "s:1:43: 'red' is no color; there are blue and green"),
         ("switches: [", "s:1:12: "),
     ],
 )

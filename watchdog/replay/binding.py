@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from watchdog.core.durations import show_duration
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
-from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
-from watchdog.replay.complaints import complain
+from watchdog.core.rules.problem import KeyPath, Problem, quoted
+from watchdog.replay.complaints import complain, problem_in
 from watchdog.replay.notation import NotationError, parse_series, parse_values
 from watchdog.replay.testfile import TestCase, TestFile
 
@@ -45,7 +45,7 @@ class RuleTest:
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """What is wrong at a place of the test."""
-        return _problem(self.document, (*self.path, *path), message)
+        return problem_in(self.document, (*self.path, *path), message)
 
     @property
     def active(self) -> str:
@@ -95,7 +95,7 @@ def parse_test_file(file: str, text: str) -> ParsedTestFile:
     except ValidationError as error:
         told = [complain(details) for details in error.errors(include_url=False)]
         found = {
-            _problem(document, path, message, at_key=at_key)
+            problem_in(document, path, message, at_key=at_key)
             for path, message, at_key in told
             if not document.is_refused(path)
         }
@@ -115,24 +115,18 @@ def bind(parsed: ParsedTestFile, targets: Sequence[Target]) -> tuple[tuple[RuleT
         path: KeyPath = ("tests", number)
         target = _target_of(case, by_name)
         if target is None:
-            found.append(_problem(document, (*path, "target"), _which_target(case, by_name)))
+            found.append(problem_in(document, (*path, "target"), _which_target(case, by_name)))
             continue
         name = case.name or f"test {number + 1}"
         test = RuleTest(document=document, path=path, name=name, target=target, case=case)
-        told = [_problem(document, (*path, *each.path), each.message, offset=each.offset) for each in _check(test)]
+        told = [problem_in(document, (*path, *each.path), each.message, offset=each.offset) for each in _check(test)]
         found += told
         tests.append(test)
     found += [
-        _problem(document, ("evaluation_interval",), message)
+        problem_in(document, ("evaluation_interval",), message)
         for message in _check_interval(model, {test.target.target: test.target for test in tests})
     ]
     return (() if found else tuple(tests)), tuple(sorted(set(found)))
-
-
-def _problem(
-    document: Document, path: KeyPath, message: str, *, at_key: bool = False, offset: int | None = None
-) -> Problem:
-    return document.places.problem(Finding(path=path, message=message, at_key=at_key, offset=offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from watchdog.core.instant import Instant
 from watchdog.core.journal import Journal
-from watchdog.core.rules.document import read_document
+from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
-from watchdog.core.rules.problem import Finding, Problem
+from watchdog.core.rules.problem import Problem, quoted
+from watchdog.replay.complaints import problem_in
 from watchdog.replay.story import Switch
 
 
@@ -101,27 +102,30 @@ def schedule_of_series(
 
 def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Problem, ...]:
     """The schedule in a file such as ``switches: [{at: 2026-11-01T10:00:00Z, to: green}]``, or its problems."""
-    read = _read(file, text, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
+    document = read_document(file, text)
+    read = _read(document, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
     if isinstance(read, tuple):
         return read
-    for entry in read.switches:
-        if entry.to not in target.colors:
-            return (Problem(file, 1, 1, f"{entry.to!r} is no color; there are {' and '.join(target.colors)}"),)
-    return schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
+    colors = " and ".join(target.colors)
+    wrong = tuple(
+        problem_in(document, ("switches", number, "to"), f"{quoted(entry.to)} is no color; there are {colors}")
+        for number, entry in enumerate(read.switches)
+        if entry.to not in target.colors
+    )
+    return wrong or schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
 
 
 def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Problem, ...]:
     """The incidents of a file, in the order of their start, or what is wrong with it."""
     example = "incidents: [{name: ledger, start: 2026-11-01T10:00:00Z, end: 2026-11-01T10:40:00Z}]"
-    read = _read(file, text, _Incidents, example)
+    read = _read(read_document(file, text), _Incidents, example)
     if isinstance(read, tuple):
         return read
     found = [Incident(name=each.name, start=each.start, end=each.end) for each in read.incidents]
     return tuple(sorted(found, key=lambda each: each.start))
 
 
-def _read(file: str, text: str, model: type[_Model], example: str) -> _Model | tuple[Problem, ...]:
-    document = read_document(file, text)
+def _read(document: Document, model: type[_Model], example: str) -> _Model | tuple[Problem, ...]:
     if document.problems:
         return document.problems
     try:
@@ -129,4 +133,4 @@ def _read(file: str, text: str, model: type[_Model], example: str) -> _Model | t
     except ValidationError as error:
         paths = [tuple(details["loc"]) for details in error.errors(include_url=False)]
         message = f"this is not what is needed here; write {example}"
-        return tuple(document.places.problem(Finding(path=path, message=message)) for path in dict.fromkeys(paths))
+        return tuple(problem_in(document, path, message) for path in dict.fromkeys(paths))
