@@ -60,7 +60,7 @@ async def test_the_same_answers_lead_to_the_same_states_and_the_same_trip(stage:
     draw = random.Random(seed)
     kinds = draw.choices([*ANSWERS], weights=[5, 2, 1, 1], k=SLOTS)
     rule = RULE | {"for": "45s", "datapoints_to_alarm": 3, "evaluation_periods": 4, "keep_firing_for": "30s"}
-    fields = {"rules": [rule], "interval": "15s", "services": SERVICES}
+    fields: dict[str, Any] = {"rules": [rule], "interval": "15s", "services": SERVICES}
     ear = Recorder()
     stage.ear = ear
     stage.raise_watch(**fields)

@@ -1,14 +1,17 @@
 """``watchdog test`` on a real Prometheus and a real Elasticsearch: the same files come to the same verdicts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.replay.conftest import Play
 from tests.replay.test_rule_tests import RULES_OF_STDDEV, SHIPPED
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer
-from watchdog.commands.rule_tests import Options, run_tests
+from watchdog.commands.rule_tests import TERMINATED, Options, run_tests
 
 SERIES = """
   - name: first
@@ -37,6 +40,25 @@ def test_series_are_computed_by_a_prometheus_that_the_command_starts(
 def test_a_prometheus_on_path_is_used(play: Play, prometheus_server: PrometheusServer) -> None:
     folder = Path(str(prometheus_server.child.command[0])).parent
     assert play(SERIES, rules=RULES_OF_STDDEV, path=str(folder)).code == 0
+
+
+def test_a_command_that_is_ended_leaves_no_prometheus_behind(
+    prometheus_server: PrometheusServer, tmp_path: Path
+) -> None:
+    binary = Path(str(prometheus_server.child.command[0]))
+    (tmp_path / "shop.yaml").write_text(RULES_OF_STDDEV)
+    # Long enough that it is ended in the middle.
+    series = "input_series: [{series: 'queue{color=\"green\"}', values: '1x40000'}]"
+    (tmp_path / "t.test.yaml").write_text(f"rule_files: [shop.yaml]\ntests: [{{{series}, exp_actions: []}}]\n")
+    command = [sys.executable, "-m", "watchdog", "test", str(tmp_path), "--prometheus-binary", str(binary)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        assert requests.get(f"{url}/-/ready", timeout=10).ok
+        process.terminate()
+        assert process.wait(30) == TERMINATED
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/-/ready", timeout=10)
 
 
 def test_series_are_written_to_a_prometheus_that_is_named(play: Play, own_prometheus: PrometheusServer) -> None:

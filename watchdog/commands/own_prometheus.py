@@ -6,6 +6,7 @@ Law: it scrapes nothing, listens on 127.0.0.1 alone, and ends with the command.
 import asyncio
 import contextlib
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -33,7 +34,10 @@ def find_prometheus(named: Path | None) -> Path | None:
 
 @contextlib.asynccontextmanager
 async def own_prometheus(binary: Path) -> AsyncIterator[str]:
-    """The URL of a running, empty Prometheus that takes remote write. Raises EngineError."""
+    """The URL of a running, empty Prometheus that takes remote write. Raises EngineError; CancelledError on SIGTERM."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is not None:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)  # by itself, it would leave the server behind
     with tempfile.TemporaryDirectory(prefix="watchdog-prometheus-") as name:
         folder, url = Path(name), f"http://127.0.0.1:{_free_port()}"
         (folder / "prometheus.yml").write_text(_CONFIG, encoding="utf-8")
@@ -54,6 +58,7 @@ async def own_prometheus(binary: Path) -> AsyncIterator[str]:
             yield url
         finally:
             await _end(process)
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _free_port() -> int:

@@ -6,6 +6,7 @@ Law: 0 every test passed, 1 one failed, 2 something cannot be loaded; a test tha
 import asyncio
 import contextlib
 import re
+import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from watchdog.core.visible import visible
 from watchdog.replay.binding import RuleTest, bind, parse_test_file
 from watchdog.replay.coverage import coverage, show_coverage
 from watchdog.replay.junit import Line, junit
+from watchdog.replay.mistakes import Mistake
 from watchdog.replay.player import Question
 from watchdog.replay.rehearsal import Played, first_slot, rehearse
 from watchdog.replay.verdict import Verdict, judge_test
@@ -29,6 +31,7 @@ from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
 APART = 4 * 86_400.0  # seconds between two tests on one Prometheus: the longest look back of a rule
+TERMINATED = 128 + signal.SIGTERM
 _SUFFIXES = (".test.yaml", ".test.yml")
 _MAX_BYTES = 1 << 20
 
@@ -81,12 +84,14 @@ def run_tests(options: Options) -> int:
     except (EngineError, SettingsError) as error:
         tell(str(error))
         return USAGE
+    except asyncio.CancelledError:
+        return TERMINATED
     return _report(results, options)
 
 
-def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Problem | str]]:
+def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem | str]]:
     tests: list[RuleTest] = []
-    problems: list[Problem | str] = []
+    problems: list[Mistake | Problem | str] = []
     for path in _files(paths):
         try:
             text = path.read_bytes()[: _MAX_BYTES + 1].decode("utf-8")

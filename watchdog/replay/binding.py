@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from watchdog.core.durations import show_duration
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
-from watchdog.core.rules.problem import KeyPath, Problem, quoted
-from watchdog.replay.complaints import complain, problem_in
+from watchdog.core.rules.problem import KeyPath, quoted
+from watchdog.replay.complaints import complain
+from watchdog.replay.mistakes import Mistake, mistake_in, mistakes_of
 from watchdog.replay.notation import NotationError, parse_series, parse_values
 from watchdog.replay.testfile import TestCase, TestFile
 
@@ -30,7 +31,7 @@ class ParsedTestFile:
 
     document: Document
     model: TestFile | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Mistake, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,9 @@ class RuleTest:
     target: Target
     case: TestCase
 
-    def problem(self, path: KeyPath, message: str) -> Problem:
+    def problem(self, path: KeyPath, message: str) -> Mistake:
         """What is wrong at a place of the test."""
-        return problem_in(self.document, (*self.path, *path), message)
+        return mistake_in(self.document, (*self.path, *path), message)
 
     @property
     def active(self) -> str:
@@ -88,49 +89,51 @@ class RuleTest:
 def parse_test_file(file: str, text: str) -> ParsedTestFile:
     """What the text says. It never raises, whatever the text is."""
     document = read_document(file, text)
-    if document.value is None and document.problems:
-        return ParsedTestFile(document=document, model=None, problems=document.problems)
+    if document.value is None and mistakes_of(document):
+        return ParsedTestFile(document=document, model=None, problems=mistakes_of(document))
     try:
         model = TestFile.model_validate(document.value, by_alias=True, by_name=False)
     except ValidationError as error:
         told = [complain(details) for details in error.errors(include_url=False)]
         found = {
-            problem_in(document, path, message, at_key=at_key)
+            mistake_in(document, path, message, at_key=at_key)
             for path, message, at_key in told
             if not document.is_refused(path)
         }
-        return ParsedTestFile(document=document, model=None, problems=tuple(sorted({*document.problems, *found})))
-    return ParsedTestFile(document=document, model=None if document.problems else model, problems=document.problems)
+        return ParsedTestFile(document=document, model=None, problems=tuple(sorted({*mistakes_of(document), *found})))
+    return ParsedTestFile(
+        document=document, model=None if mistakes_of(document) else model, problems=mistakes_of(document)
+    )
 
 
-def bind(parsed: ParsedTestFile, targets: Sequence[Target]) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
+def bind(parsed: ParsedTestFile, targets: Sequence[Target]) -> tuple[tuple[RuleTest, ...], tuple[Mistake, ...]]:
     """The tests of a file about the targets of its rule files; none when there are problems."""
     model, document = parsed.model, parsed.document
     if model is None:
         return (), parsed.problems
     by_name = {target.target: target for target in targets}
     tests: list[RuleTest] = []
-    found: list[Problem] = []
+    found: list[Mistake] = []
     for number, case in enumerate(model.tests):
         path: KeyPath = ("tests", number)
         target = _target_of(case, by_name)
         if target is None:
-            found.append(problem_in(document, (*path, "target"), _which_target(case, by_name)))
+            found.append(mistake_in(document, (*path, "target"), _which_target(case, by_name)))
             continue
         name = case.name or f"test {number + 1}"
         test = RuleTest(document=document, path=path, name=name, target=target, case=case)
-        told = [problem_in(document, (*path, *each.path), each.message, offset=each.offset) for each in _check(test)]
+        told = [mistake_in(document, (*path, *each.path), each.message, offset=each.offset) for each in _check(test)]
         found += told
         tests.append(test)
     found += [
-        problem_in(document, ("evaluation_interval",), message)
+        mistake_in(document, ("evaluation_interval",), message)
         for message in _check_interval(model, {test.target.target: test.target for test in tests})
     ]
     return (() if found else tuple(tests)), tuple(sorted(set(found)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Mistake:
+class _Wrong:
     path: KeyPath
     message: str
     offset: int | None = None
@@ -156,10 +159,10 @@ def _check_interval(model: TestFile, targets: Mapping[str, Target]) -> Iterator[
             yield f"{target.target} is evaluated each {own} (its interval); write evaluation_interval: {own}"
 
 
-def _check(test: RuleTest) -> Iterator[_Mistake]:
+def _check(test: RuleTest) -> Iterator[_Wrong]:
     if not test.case.has_expectation:
         message = "the test expects nothing, so it could not fail; add alert_rule_test, exp_state or exp_actions"
-        yield _Mistake((), message)
+        yield _Wrong((), message)
     notation = [*_check_notation(test)]
     yield from notation
     yield from _check_names(test)
@@ -167,7 +170,7 @@ def _check(test: RuleTest) -> Iterator[_Mistake]:
         yield from _check_times(test)
 
 
-def _check_notation(test: RuleTest) -> Iterator[_Mistake]:
+def _check_notation(test: RuleTest) -> Iterator[_Wrong]:
     for section, inputs in (("input_series", test.case.input_series), ("input_results", test.case.input_results)):
         for number, given in enumerate(inputs):
             for key in ("series", "values", "samples"):
@@ -176,32 +179,32 @@ def _check_notation(test: RuleTest) -> Iterator[_Mistake]:
                     if text is not None:
                         (parse_series if key == "series" else parse_values)(text)
                 except NotationError as error:
-                    yield _Mistake((section, number, key), str(error), error.offset)
+                    yield _Wrong((section, number, key), str(error), error.offset)
 
 
-def _check_names(test: RuleTest) -> Iterator[_Mistake]:
+def _check_names(test: RuleTest) -> Iterator[_Wrong]:
     known = {rule.alert for rule in test.target.rules}
     for path, alert, is_expected in _alerts(test.case):
         if alert not in known:
             message = f"{test.target.target} has no rule {quoted(alert)}; it has {', '.join(sorted(known))}"
-            yield _Mistake(path, message)
+            yield _Wrong(path, message)
         elif is_expected and not test.is_fed(alert):
             rule = next(each for each in test.target.rules if each.alert == alert)
             own = _INPUTS.get(rule.source)
             ways = f"{own} or input_results" if own else "input_results"
-            yield _Mistake(path, f"no input of this test reaches {alert}; add {ways}")
+            yield _Wrong(path, f"no input of this test reaches {alert}; add {ways}")
     for path, color in _colors(test.case):
         if color not in test.target.colors:
             there = " and ".join(test.target.colors)
-            yield _Mistake(path, f"{quoted(color)} is no color of {test.target.target}; there are {there}")
+            yield _Wrong(path, f"{quoted(color)} is no color of {test.target.target}; there are {there}")
     for number, given in enumerate(test.case.input_documents):
         if given.index is None and not test.log_index:
-            yield _Mistake(("input_documents", number), f"no rule of {test.target.target} names an index; add index:")
+            yield _Wrong(("input_documents", number), f"no rule of {test.target.target} names an index; add index:")
     sources = {rule.source for rule in test.target.rules}
     for number, fault in enumerate(test.case.faults):
         if fault.source is not None and fault.source not in sources:
             message = f"no rule asks {quoted(fault.source)}; they ask {', '.join(sorted(sources))}"
-            yield _Mistake(("faults", number, "source"), message)
+            yield _Wrong(("faults", number, "source"), message)
 
 
 def _alerts(case: TestCase) -> Iterator[tuple[KeyPath, str, bool]]:
@@ -233,11 +236,11 @@ def _colors(case: TestCase) -> Iterator[tuple[KeyPath, str]]:
     yield from ((path, color) for path, color in places if color is not None)
 
 
-def _check_times(test: RuleTest) -> Iterator[_Mistake]:
+def _check_times(test: RuleTest) -> Iterator[_Wrong]:
     interval = test.target.interval
     own = show_duration(interval)
     if test.slots > MOST_SLOTS:
-        yield _Mistake((), f"the test is {test.slots} slots long, at most {MOST_SLOTS} are played")
+        yield _Wrong((), f"the test is {test.slots} slots long, at most {MOST_SLOTS} are played")
     for section, instants in (
         ("alert_rule_test", [each.eval_time for each in test.case.alert_rule_test]),
         ("exp_state", [each.eval_time for each in test.case.exp_state]),
@@ -247,19 +250,19 @@ def _check_times(test: RuleTest) -> Iterator[_Mistake]:
             if before != instant:
                 near = f"{show_duration(before)} or {show_duration(before + interval)}"
                 message = f"{test.target.target} is evaluated each {own}, and this is between two slots; write {near}"
-                yield _Mistake((section, number, "eval_time"), message)
+                yield _Wrong((section, number, "eval_time"), message)
     yield from _check_story(test)
 
 
-def _check_story(test: RuleTest) -> Iterator[_Mistake]:
+def _check_story(test: RuleTest) -> Iterator[_Wrong]:
     for number, expected in enumerate(test.case.alert_rule_test):
         if len(expected.exp_alerts) > 1:
             message = "a rule has one alert at a time; write one item, or [] for none"
-            yield _Mistake(("alert_rule_test", number, "exp_alerts"), message)
+            yield _Wrong(("alert_rule_test", number, "exp_alerts"), message)
     for number, event in enumerate(test.case.events):
         if sum(each is not None for each in (event.switch, event.deploy, event.pause, event.resume)) != 1:
             message = "an event is one thing; write one of switch: COLOR, deploy: COLOR, pause: WHY, resume: true"
-            yield _Mistake(("events", number), message)
+            yield _Wrong(("events", number), message)
     for number, fault in enumerate(test.case.faults):
         if fault.from_ >= fault.to:
-            yield _Mistake(("faults", number, "to"), "the fault ends before it begins; write a later instant")
+            yield _Wrong(("faults", number, "to"), "the fault ends before it begins; write a later instant")

@@ -1,4 +1,4 @@
-"""What is wrong in a file of ours that is no rule file, as sentences: what is wrong; what would be right.
+"""pydantic's errors about a file of tests, as sentences: what is wrong; what would be right.
 
 Law: no wording of pydantic's is ever shown.
 """
@@ -9,8 +9,7 @@ import difflib
 
 from pydantic_core import ErrorDetails
 
-from watchdog.core.rules.document import Document
-from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
+from watchdog.core.rules.problem import KeyPath, quoted
 from watchdog.replay.testfile import keys_at
 
 _NEEDED = {
@@ -22,13 +21,6 @@ _NEEDED = {
     "dict_type": "a mapping; write key: value",
     "model_type": "a mapping; write key: value",
 }
-
-
-def problem_in(
-    document: Document, path: KeyPath, message: str, *, at_key: bool = False, offset: int | None = None
-) -> Problem:
-    """What is wrong at a path of a document."""
-    return document.places.problem(Finding(path=path, message=message, at_key=at_key, offset=offset))
 
 
 def complain(error: ErrorDetails) -> tuple[KeyPath, str, bool]:

@@ -17,8 +17,8 @@ from watchdog.core.instant import Instant
 from watchdog.core.journal import Journal
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
-from watchdog.core.rules.problem import Problem, quoted
-from watchdog.replay.complaints import problem_in
+from watchdog.core.rules.problem import quoted
+from watchdog.replay.mistakes import Mistake, mistake_in, mistakes_of
 from watchdog.replay.story import Switch
 
 
@@ -100,7 +100,7 @@ def schedule_of_series(
     return schedule_of(switches) if switches else None
 
 
-def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Problem, ...]:
+def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Mistake, ...]:
     """The schedule in a file such as ``switches: [{at: 2026-11-01T10:00:00Z, to: green}]``, or its problems."""
     document = read_document(file, text)
     read = _read(document, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
@@ -108,14 +108,14 @@ def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Prob
         return read
     colors = " and ".join(target.colors)
     wrong = tuple(
-        problem_in(document, ("switches", number, "to"), f"{quoted(entry.to)} is no color; there are {colors}")
+        mistake_in(document, ("switches", number, "to"), f"{quoted(entry.to)} is no color; there are {colors}")
         for number, entry in enumerate(read.switches)
         if entry.to not in target.colors
     )
     return wrong or schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
 
 
-def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Problem, ...]:
+def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Mistake, ...]:
     """The incidents of a file, in the order of their start, or what is wrong with it."""
     example = "incidents: [{name: ledger, start: 2026-11-01T10:00:00Z, end: 2026-11-01T10:40:00Z}]"
     read = _read(read_document(file, text), _Incidents, example)
@@ -125,12 +125,12 @@ def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Problem
     return tuple(sorted(found, key=lambda each: each.start))
 
 
-def _read(document: Document, model: type[_Model], example: str) -> _Model | tuple[Problem, ...]:
-    if document.problems:
-        return document.problems
+def _read(document: Document, model: type[_Model], example: str) -> _Model | tuple[Mistake, ...]:
+    if mistakes_of(document):
+        return mistakes_of(document)
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
         paths = [tuple(details["loc"]) for details in error.errors(include_url=False)]
         message = f"this is not what is needed here; write {example}"
-        return tuple(problem_in(document, path, message) for path in dict.fromkeys(paths))
+        return tuple(mistake_in(document, path, message) for path in dict.fromkeys(paths))

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 
 from watchdog.core.contest import was_undone
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide
-from watchdog.core.evaluate import all_well, evaluate
-from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, worth_keeping
+from watchdog.core.evaluate import evaluate, firing
+from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, share, worth_keeping
 from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.plan import Plan, Stage, is_verified, plan, tripped_rules
+from watchdog.core.plan import Plan, Stage, is_verified, is_well, plan
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.watching import (
     asking_to_leave,
     breaching_elsewhere,
-    is_firing,
     not_yet,
     state_of,
     states_of,
@@ -70,6 +69,7 @@ class Player:
         self._shown = world, world.status()
         self._acts = acts
         self._verified_since: float | None = None
+        self._planned_at: float | None = None
         self._held: Reason | None = None
         self._is_told = False
 
@@ -88,7 +88,7 @@ class Player:
     def restart(self) -> None:
         """Another process takes over with what the journal keeps."""
         self.journal = worth_keeping(self.journal)
-        self._verified_since = None
+        self._verified_since = self._planned_at = None
 
     def tick(self, slot: float) -> Dialogue:
         """Evaluates one slot."""
@@ -110,6 +110,9 @@ class Player:
             self._carry_on(self._look(now), now=now)
             now += TRIP_TICK
 
+    def _is_firing(self) -> bool:
+        return bool(firing(self._target, states_of(self._target, self.journal)))
+
     def _status(self) -> TargetStatus:
         """The world's status, made once for as long as nothing changes in it."""
         world, status = self._shown
@@ -120,7 +123,7 @@ class Player:
 
     def _look(self, now: float) -> TargetStatus:
         status = self._status()
-        self.journal = see(self.journal, status, firing=is_firing(self._target, self.journal), now=now)
+        self.journal = see(self.journal, status, firing=self._is_firing(), now=now)
         trip = self.journal.trip
         if trip is None or not is_verified(trip, status):
             self._verified_since = None
@@ -151,6 +154,7 @@ class Player:
             answers = yield [Question(rule, other) for rule in asked]
             told = [(rule, answer) for rule, answer in zip(asked, answers, strict=True) if answer is not None]
             elsewhere = breaching_elsewhere(told)
+            self.journal = share(self.journal, elsewhere)
         decision = decide(self._situation(status, tripped, elsewhere, now=slot))
         self._do(decision, now=slot)
         return decision
@@ -178,7 +182,7 @@ class Player:
                 self._count(decision, trip, now=now)
             case Hold():
                 self._hold(decision, now=now)
-        if not is_firing(self._target, self.journal):
+        if not self._is_firing():
             self._is_told = False
 
     def _count(self, decision: Rollback, trip: Trip, *, now: float) -> None:
@@ -219,8 +223,17 @@ class Player:
 
     def _plan(self, trip: Trip, status: TargetStatus, *, now: float) -> Plan:
         states = states_of(self._target, self.journal)
-        well = status.active == trip.good and all_well(tripped_rules(self._target, trip), states)
-        return plan(self._target, trip, status, verified_since=self._verified_since, well=well, now=now)
+        well = status.active == trip.good and is_well(self._target, trip, states)
+        planned_at, self._planned_at = self._planned_at, now
+        return plan(
+            self._target,
+            trip,
+            status,
+            verified_since=self._verified_since,
+            well=well,
+            now=now,
+            planned_at=planned_at,
+        )
 
     def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
         ended = FinishedTrip(
@@ -231,6 +244,7 @@ class Player:
             superseded=todo.stage is Stage.SUPERSEDED,
         )
         self.journal = close_trip(self.journal, ended)
+        self._planned_at = None
         self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}, sentence=todo.sentence))
 
     def _tell(self, action: Action) -> None:

@@ -16,8 +16,8 @@ from watchdog.core.evaluate import evidence
 from watchdog.core.messages import fires
 from watchdog.core.model import Phase, RuleState
 from watchdog.core.rules.language import Rule
-from watchdog.core.rules.problem import Problem
 from watchdog.replay.actions import Action, ActionKind
+from watchdog.replay.mistakes import Mistake
 from watchdog.replay.player import Seen
 from watchdog.replay.rehearsal import Played
 from watchdog.replay.testfile import AlertExpectation, ExpectedAction, ExpectedRule, StateExpectation
@@ -30,13 +30,13 @@ class Verdict:
     """What a test came to: it passed when there are no ``failures``. ``vacuous`` passed, and proved nothing."""
 
     played: Played
-    failures: tuple[Problem, ...]
-    vacuous: tuple[Problem, ...]
+    failures: tuple[Mistake, ...]
+    vacuous: tuple[Mistake, ...]
 
 
 def judge_test(played: Played) -> Verdict:
     """Every expectation of the test, against what was seen."""
-    failures, vacuous = list[Problem](), list[Problem]()
+    failures, vacuous = list[Mistake](), list[Mistake]()
     for number, expected in enumerate(played.test.case.alert_rule_test):
         place = ("alert_rule_test", number, "exp_alerts")
         found = _alert(played, expected)
