@@ -98,6 +98,19 @@ def test_the_action_writes_sarif_where_it_is_asked_to(repository: Path, runner: 
     assert '"version": "2.1.0"' in (repository / "found.sarif").read_text(encoding="utf-8")
 
 
+def test_the_action_runs_the_tests_of_the_rules(repository: Path, runner: Path) -> None:
+    shutil.copytree(ROOT / "rules" / "tests", repository / "rules" / "tests")
+    assert step("Test")["if"] == "inputs.tests != ''"
+    given = {"RUNNER_TEMP": str(runner), "TESTS": "rules/tests", "JUNIT": "a b.xml"}
+    done = bash(step("Test")["run"], at=repository, **given)
+    assert (done.returncode, "0 failed" in done.stdout) == (0, True), done.stderr
+    assert (repository / "a b.xml").read_text(encoding="utf-8").startswith("<?xml")
+    file = repository / "rules" / "banking-app.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("{max: 0.05}", "{max: 0.5}"), encoding="utf-8")
+    done = bash(step("Test")["run"], at=repository, **given | {"JUNIT": ""})
+    assert (done.returncode, "FAILED" in done.stdout) == (1, True)
+
+
 def test_inputs_of_the_action_are_no_code(repository: Path, runner: Path) -> None:
     code, _ = checked(repository, runner, rules="rules/ $(touch${IFS}hacked) ;touch hacked")
     assert code == 2
