@@ -31,6 +31,7 @@ from watchdog.core.elector import (
     gave_up,
     is_alive,
     looked,
+    may_give_back,
     next_lease,
     trying,
 )
@@ -249,7 +250,10 @@ class Elector:
         self._listener.succeeded(name)
 
     async def _give_back(self, name: str) -> None:
+        may = may_give_back(self._views[name], now=self._clock())
         self._change(name, gave_up(self._views[name]))
+        if not may:
+            return
         try:
             async with asyncio.timeout(self._timing.call):
                 lease = await self._leases.read(name)

@@ -20,6 +20,7 @@ from watchdog.core.elector import (
     gave_up,
     is_alive,
     looked,
+    may_give_back,
     next_lease,
     trying,
 )
@@ -76,6 +77,13 @@ def test_an_answer_that_was_lost_is_found_by_looking() -> None:
     assert not before.may_act(203.0), "before the look nobody knows"
     assert looked(before, written, now=203.0).may_act(203.0)
     assert not looked(before, written, now=230.0).may_act(230.0), "its time is over all the same"
+
+
+def test_F42_whom_an_old_copy_of_the_lease_names_does_not_give_back_what_another_holds() -> None:
+    before, written = renewing(started=200.0)
+    assert may_give_back(looked(before, written, now=203.0), now=209.0)
+    taken = looked(before, replace(OTHER, version="9"), now=220.0)
+    assert not may_give_back(looked(taken, replace(written, version="10"), now=221.0), now=221.0)
 
 
 def test_what_was_given_up_is_not_found_again() -> None:
@@ -179,6 +187,9 @@ class Replica:
     def may_act(self, now: float) -> bool:
         return self.view.may_act(self.clock(now))
 
+    def may_give_back(self, now: float) -> bool:
+        return may_give_back(self.view, now=self.clock(now))
+
 
 class Election(RuleBasedStateMachine):
     """An API server that does one thing after another, and replicas whose calls are late, lost, and later than that."""
@@ -232,10 +243,10 @@ class Election(RuleBasedStateMachine):
         else:
             self.seen(late)
 
-    @precondition(lambda self: any(replica.view.is_mine for replica in self.replicas))
+    @precondition(lambda self: any(replica.may_give_back(self.now) for replica in self.replicas))
     @rule(data=st.data(), is_late=st.booleans())
     def a_holder_gives_back(self, data: st.DataObject, *, is_late: bool) -> None:
-        replica = data.draw(st.sampled_from([each for each in self.replicas if each.view.is_mine]))
+        replica = data.draw(st.sampled_from([each for each in self.replicas if each.may_give_back(self.now)]))
         replica.view = gave_up(replica.view)
         if replica.view.lease is not None:
             given_back = replace(replica.view.lease, holder="", duration=1)

@@ -122,6 +122,15 @@ def gave_up(view: View) -> View:
     return replace(view, tried=None, act_until=NEVER)
 
 
+def may_give_back(view: View, *, now: float) -> bool:
+    """True for who may promise that nobody acts any more: only who may act itself.
+
+    A Lease can name a holder of long ago, when somebody restored an old copy of it; the one that has held it since does
+    not know that yet, and goes on.
+    """
+    return view.is_mine and view.may_act(now)
+
+
 def free_at(view: View, *, timing: Timing = TIMING) -> float:
     """When whoever may not act may take the Lease if it stays as it is; infinity before the first look."""
     if view.since is None:

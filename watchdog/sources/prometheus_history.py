@@ -71,6 +71,8 @@ class PrometheusHistory(PrometheusSource):
         return [(dict(labels), samples) for labels, samples in found.items()]
 
     async def _ask(self, query: Query) -> Reading:
+        if query.expr is None:
+            return Reading()  # when the server was started the last time says nothing of its past
         number, phase = divmod(query.slot - self._start, self._step * MOST_POINTS)
         phase = round(phase % self._step, 3)
         key = query.expr, phase, int(number)
