@@ -122,8 +122,9 @@ def test_it_says_when_the_rule_would_have_tripped_and_why_not(
     assert {each["factor"]: each["firings"] for each in rule["sweep"]} == {
         0.5: 2, 0.75: 2, 0.9: 2, 1.0: 2, 1.1: 2, 1.25: 2, 1.5: 1, 2.0: 0,
     }  # fmt: skip
-    # Value and samples of green in one request each; of blue, which is asked about where something fires, too.
-    assert told["cost"]["prometheusRangeQueries"] == 4
+    # Value and samples of green in one request each, and how new the samples of each were; of blue, which is asked about
+    # where something fires, too.
+    assert told["cost"]["prometheusRangeQueries"] == 8
 
 
 def test_a_switch_starts_a_release_of_its_own(past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +225,7 @@ async def test_an_instant_of_the_past_is_believed_as_the_live_source_believes_it
     finally:
         await history.close()
     assert SLOTS < MOST_POINTS
-    assert history.requests == 13  # each expression of each color once
+    assert history.requests == 19  # each expression of each color once, and once how new its samples were
 
 
 def test_a_server_that_is_down_is_an_error_in_every_slot_and_none_is_skipped(
@@ -259,14 +260,15 @@ rules:
 """)
     start = slot_at(target_of(rules.read_text()), time.time()) - 40 * INTERVAL
 
-    def document(slot: int, *, late: float) -> dict[str, Any]:
+    def document(slot: int, *, late: float, level: str = "ERROR") -> dict[str, Any]:
         at = start + slot * INTERVAL
         ingested = show_instant(at + late)
-        return {"@timestamp": show_instant(at), "level": "ERROR", "event": {"ingested": ingested}}
+        return {"@timestamp": show_instant(at), "level": level, "event": {"ingested": ingested}}
 
+    alive = [document(slot, late=1, level="INFO") for slot in range(-10, 41)]
     on_time = [document(10, late=1) for _ in range(3)]
     too_late = [document(25, late=600) for _ in range(3)]
-    elasticsearch_server.index(log_index, [*on_time, *too_late])
+    elasticsearch_server.index(log_index, [*alive, *on_time, *too_late])
     options = Options(
         rules=rules,
         since=show_instant(start),

@@ -249,6 +249,7 @@ def test_what_the_simulator_cannot_compute_is_an_error_that_says_how_to_get_a_pr
 def test_documents_that_arrive_late_are_not_seen_before(play: Play) -> None:
     said = play("""
   - input_documents:
+      - {to: 4m, every: 5s, document: {level: INFO}}
       - {to: 2m, every: 5s, document: {level: ERROR}}
       - {from: 2m, to: 4m, every: 5s, late: 2m, document: {level: ERROR}}
     exp_state:
