@@ -238,7 +238,7 @@ def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
     decision = deciding(within, seen, tripped=())
     assert reason(decision) is Reason.CONTESTED
     assert isinstance(decision, Hold)
-    assert f"annotate service backend {TRIP}-" in decision.sentence
+    assert f"'kubectl -n banking-app annotate service backend frontend {TRIP}-' ends" in decision.sentence
 
 
 @pytest.mark.parametrize("reapplied", [0, 1])
@@ -259,6 +259,20 @@ def test_F61_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> Non
     assert isinstance(decision, Hold)
     assert f"{manager} undid it" in decision.sentence
     assert cure in decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("manager", "goes_on"),
+    [
+        pytest.param("kustomize-controller", True, id="by Flux"),
+        pytest.param("argocd-controller", False, id="by another than Flux"),
+    ],
+)
+def test_F62_what_flux_undid_is_done_again_when_flux_leaves_it_alone(manager: str, *, goes_on: bool) -> None:
+    within = target()
+    fields = {"annotations": OPEN, "selector_manager": manager, "flux_off": True}
+    decision = deciding(within, status(within, trip=trip(reapplied=2), service_fields=fields), tripped=())
+    assert reason(decision) is (None if goes_on else Reason.CONTESTED)
 
 
 STAYS = {

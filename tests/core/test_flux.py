@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.making import NOW, status, target, trip
 from watchdog.core.annotations import FLUX_PAUSED, FLUX_RECONCILE, REPLICAS, TRIP, is_flux_off
-from watchdog.core.flux import resume_command, resuming
+from watchdog.core.flux import pause_command, resume_command, resuming
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.plan import Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, SwitchSelector, plan
 from watchdog.core.rules.language import Target
@@ -98,6 +98,15 @@ def test_F62_people_are_told_how_flux_goes_on() -> None:
     assert resume_command(PAUSE, status(PAUSE)) == ()
 
 
-@pytest.mark.parametrize(("value", "off"), [("disabled", True), ("Disabled ", True), ("enabled", False), ("", False)])
+def test_F62_people_are_told_how_flux_leaves_alone_what_a_rollback_writes() -> None:
+    """With our mark, so that an undo gives it back; what somebody else has switched off is not ours."""
+    seen = status(target(), deployment_fields={"blue": {"flux_off": True}})
+    names = "service/backend service/frontend deployment/backend-green deployment/frontend-green"
+    marks = f"{FLUX_RECONCILE}=disabled {FLUX_PAUSED}=banking-app-1"
+    command = f"kubectl -n banking-app annotate --overwrite {names} {marks}"
+    assert pause_command(target(), trip(), seen) == command
+
+
+@pytest.mark.parametrize(("value", "off"), [("disabled", True), ("Disabled", True), ("disabled ", False), ("", False)])
 def test_F62_only_one_word_switches_flux_off(value: str, off: bool) -> None:  # noqa: FBT001 - of the table
     assert is_flux_off({FLUX_RECONCILE: value}) is off

@@ -46,8 +46,8 @@ def json_pointer(annotation: str) -> str:
 
 
 def is_flux_off(annotations: Annotations) -> bool:
-    """True when Flux's kustomize-controller leaves the object with these annotations alone."""
-    return annotations.get(FLUX_RECONCILE, "").strip().lower() == "disabled"
+    """True when Flux's kustomize-controller leaves the object with these annotations alone, as it reads them itself."""
+    return annotations.get(FLUX_RECONCILE, "").lower() == "disabled"
 
 
 def why_paused(annotations: Annotations, *, where: str, now: float) -> str:

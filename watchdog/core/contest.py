@@ -1,6 +1,7 @@
 """A switch that another writer undoes: who it was, and what cures it; or that a newer release makes void.
 
-Law: a switch is done again at most twice; a watchdog that fights a GitOps controller in a loop is worse than either.
+Law: a switch is done again at most twice, unless who undid it has been switched off; a watchdog that fights a GitOps
+controller in a loop is worse than either.
 
 What comes back while a rollback is open is a revert, as long as it is the release that was left: nobody has anything
 new to say about it. A release with other pods is new, and whoever gives it the traffic wants it: that is intent, and
@@ -8,25 +9,26 @@ so is every switch after the rollback has ended.
 """
 
 from watchdog.core.annotations import TRIP
+from watchdog.core.flux import pause_command
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip
+from watchdog.core.rules.language import Target
 
 MOST_REAPPLIED = 2
 
-_CURES = {
-    "argocd": (
-        "In the Argo CD Application, let it leave the selector alone: spec.ignoreDifferences: [{group: '', "
-        "kind: Service, name: NAME, jsonPointers: [/spec/selector]}] and syncOptions: [RespectIgnoreDifferences=true]."
-    ),
-    "kustomize-controller": (
-        "Let Flux leave the Service alone: "
-        "kubectl annotate service NAME kustomize.toolkit.fluxcd.io/reconcile=disabled."
-    ),
-}
+_ARGO_CD = "argocd"
+_FLUX = "kustomize-controller"
 
 
 def was_undone(service: ServiceStatus, trip: Trip) -> bool:
     """True when this trip had switched the Service, and it selects something else again."""
     return TRIP in service.annotations and service.color != trip.good
+
+
+def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
+    """The Services that are not switched another time. What Flux undid is, as soon as Flux leaves it alone."""
+    if trip.reapplied < MOST_REAPPLIED or is_superseded(status, trip):
+        return ()
+    return tuple(each for each in status.services if was_undone(each, trip) and not (each.flux_off and is_flux(each)))
 
 
 def is_new_release(status: TargetStatus, trip: Trip) -> bool:
@@ -43,13 +45,24 @@ def is_superseded(status: TargetStatus, trip: Trip) -> bool:
 
 def is_gitops(manager: str) -> bool:
     """True for a field manager that keeps the cluster as Git has it."""
-    return manager.startswith(tuple(_CURES))
+    return manager.startswith((_ARGO_CD, _FLUX))
 
 
-def cure(service: ServiceStatus) -> str:
+def is_flux(service: ServiceStatus) -> bool:
+    """True when Flux wrote the selector."""
+    return service.selector_manager.startswith(_FLUX)
+
+
+def cure(target: Target, trip: Trip, status: TargetStatus, service: ServiceStatus) -> str:
     """Who undid it, by ``managedFields``, and what to do about it; a sentence or two."""
     manager = service.selector_manager or "somebody"
-    for known, text in _CURES.items():
-        if manager.startswith(known):
-            return f"{manager} undid it. {text.replace('NAME', service.name)}"
+    if manager.startswith(_ARGO_CD):
+        return (
+            f"{manager} undid it. In the Argo CD Application, let it leave the selector alone: spec.ignoreDifferences: "
+            f"[{{group: '', kind: Service, name: {service.name}, jsonPointers: [/spec/selector]}}] and "
+            "syncOptions: [RespectIgnoreDifferences=true]."
+        )
+    if is_flux(service):
+        command = pause_command(target, trip, status)
+        return f"{manager} undid it. '{command}' makes Flux leave it alone, and a rollback that is open goes on."
     return f"{manager} undid it, and the watchdog leaves it so."

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from watchdog.core import contest
 from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
-from watchdog.core.contest import MOST_REAPPLIED, cure, is_superseded, was_undone
+from watchdog.core.contest import is_superseded
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
@@ -305,18 +306,17 @@ def _hold_for(situation: Situation, *kinds: type[Hopeless | Unready]) -> Hold | 
 
 def contested(situation: Situation) -> Hold | None:
     """A Service that this trip has switched again and again selects something else: somebody else decided."""
-    trip = situation.journal.trip
-    if trip is None or is_superseded(situation.status, trip):
+    target, status, trip = situation.target, situation.status, situation.journal.trip
+    undone = contest.contested(status, trip) if trip else ()
+    if trip is None or not undone:
         return None
-    for service in situation.status.services:
-        if trip.reapplied >= MOST_REAPPLIED and was_undone(service, trip):
-            sentence = (
-                f"{service.name} was switched to {trip.good} and selects {_color_or_selector(service)} again: "
-                f"{cure(service)} To end this rollback: kubectl -n {situation.target.namespace} annotate service "
-                f"{service.name} {TRIP}-"
-            )
-            return Hold(reason=Reason.CONTESTED, sentence=sentence)
-    return None
+    marked = " ".join(each.name for each in status.services if TRIP in each.annotations)
+    sentence = (
+        f"{undone[0].name} was switched to {trip.good} and selects {_color_or_selector(undone[0])} again: "
+        f"{contest.cure(target, trip, status, undone[0])} "
+        f"'kubectl -n {target.namespace} annotate service {marked} {TRIP}-' ends this rollback"
+    )
+    return Hold(reason=Reason.CONTESTED, sentence=sentence)
 
 
 def altered(situation: Situation) -> Hold | None:

@@ -4,6 +4,8 @@ Law: Flux is switched off in the very patch that it would undo, and marked there
 mark is given back.
 """
 
+from collections.abc import Iterable
+
 from watchdog.core.annotations import FLUX_PAUSED, FLUX_RECONCILE
 from watchdog.core.model import Annotations, DeploymentStatus, ServiceStatus, TargetStatus, Trip
 from watchdog.core.rules.language import Target
@@ -37,10 +39,23 @@ def to_resume(trip: Trip, status: TargetStatus, *, given_up: bool = False) -> tu
     return tuple(found for found in every if given_up and found.annotations.get(FLUX_PAUSED) == trip.id)
 
 
+def pause_command(target: Target, trip: Trip, status: TargetStatus) -> str:
+    """What a person types to switch Flux off for all that a rollback writes, with our mark: an undo gives it back."""
+    services = [each.name for each in status.services if not each.flux_off]
+    deployments = sorted({each.name for each in status.deployments.values() if not each.flux_off})
+    names = " ".join(_typed(services, deployments))
+    annotations = " ".join(f"{key}={value}" for key, value in pausing(trip).items())
+    return f"kubectl -n {target.namespace} annotate --overwrite {names} {annotations}" if names else ""
+
+
 def resume_command(target: Target, status: TargetStatus) -> tuple[tuple[str, str], ...]:
     """How a person gives everything back that we have marked; nothing when there is none."""
     services = [each.name for each in status.services if FLUX_PAUSED in each.annotations]
     deployments = sorted({each.name for each in status.deployments.values() if FLUX_PAUSED in each.annotations})
-    names = " ".join([*(f"service/{name}" for name in services), *(f"deployment/{name}" for name in deployments)])
+    names = " ".join(_typed(services, deployments))
     command = f"kubectl -n {target.namespace} annotate {names} {FLUX_RECONCILE}- {FLUX_PAUSED}-"
     return (("let Flux go on", command),) if names else ()
+
+
+def _typed(services: Iterable[str], deployments: Iterable[str]) -> list[str]:
+    return [*(f"service/{name}" for name in services), *(f"deployment/{name}" for name in deployments)]

@@ -9,9 +9,9 @@ from dataclasses import replace
 from watchdog.core import advice
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
-from watchdog.core.contest import cure, is_gitops
-from watchdog.core.decide import Hold
-from watchdog.core.flux import resume_command
+from watchdog.core.contest import contested, cure, is_flux, is_gitops
+from watchdog.core.decide import Hold, Reason
+from watchdog.core.flux import pause_command, resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Stay
 from watchdog.core.model import (
@@ -74,7 +74,7 @@ def forward(target: Target, last: FinishedTrip, stay: Stay, status: TargetStatus
     if not ready:
         text += f" Its Services have no ready pods of {stay.color}."
     if is_gitops(stay.by):
-        text += f" If nobody meant it: {cure(service)}"
+        text += f" If nobody meant it: {cure(target, trip, status, service)}"
     return Alert(
         kind=AlertKind.FORWARD,
         key=f"{trip.id}/forward/{show_instant(stay.since)}",
@@ -163,6 +163,7 @@ def held(
 ) -> Alert:
     """Something fires, or a rollback is half done, and the watchdog does not act."""
     rules = trip.rules if trip else rules
+    cures = _cures(target, trip, status) if trip and hold.reason is Reason.CONTESTED else ()
     bad = trip.bad if trip else status.active
     return Alert(
         kind=AlertKind.HELD,
@@ -176,7 +177,7 @@ def held(
         to_color=trip.good if trip else (target.other(bad) if bad else None),
         rules=rules,
         notes=_notes(target, rules, color=bad or ""),
-        commands=(_look(target), *_by_hand(target, status, bad)),
+        commands=(_look(target), *cures, *_by_hand(target, status, bad)),
     )
 
 
@@ -316,6 +317,13 @@ def _look(target: Target) -> tuple[str, str]:
 def _pause(target: Target) -> tuple[str, str]:
     service = target.services[0].name
     return "pause the watchdog", f"kubectl -n {target.namespace} annotate service {service} {PAUSED}=true"
+
+
+def _cures(target: Target, trip: Trip, status: TargetStatus) -> tuple[tuple[str, str], ...]:
+    """What ends a fight and can be typed."""
+    if not any(is_flux(service) for service in contested(status, trip)):
+        return ()
+    return (("make Flux leave it alone", pause_command(target, trip, status)),)
 
 
 def _by_hand(target: Target, status: TargetStatus, bad: str | None) -> tuple[tuple[str, str], ...]:
