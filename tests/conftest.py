@@ -7,6 +7,8 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
 ``newer_elasticsearch_server``  one of the next major version, for this module alone
+``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()
+``kubectl_program``       the command, of the control plane's version
 ``own_prometheus``        one more Prometheus for this test alone
 ``own_control_plane``     one more Kubernetes for this module alone
 ``namespace``             the name of a fresh namespace on ``control_plane``
@@ -31,16 +33,18 @@ from tests.stack.admin import path_of
 from tests.stack.banking import DEFAULT, BankingApp, BankingFactory, Plan
 from tests.stack.build import NEWER_ELASTICSEARCH_VERSION, PartUnavailableError
 from tests.stack.elasticsearch import ElasticsearchServer, finish_start, launch_elasticsearch
+from tests.stack.flux import Flux, start_flux
 from tests.stack.folders import run_folder
 from tests.stack.kubernetes import ControlPlane, start_control_plane
 from tests.stack.prometheus import PrometheusServer, start_prometheus
+from tests.stack.tools import kubectl
 from tests.stack.wait import wait_until
 
-AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer)
+AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer, Flux)
 REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"} | {
     "newer_elasticsearch_server"
 }
-Server = ControlPlane | PrometheusServer | ElasticsearchServer
+Server = ControlPlane | PrometheusServer | ElasticsearchServer | Flux
 
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
 MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
@@ -161,6 +165,19 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
 
 
 @pytest.fixture
+def flux(run: Path, namespace: str, control_plane: ControlPlane, pytestconfig: pytest.Config) -> Iterator[Flux]:
+    folder = run / f"flux-{namespace}"
+    with _part(pytestconfig, "Flux", lambda: start_flux(control_plane, folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kubectl_program(pytestconfig: pytest.Config) -> Path:
+    with _told_when_missing(pytestconfig, "kubectl"):
+        return kubectl()
+
+
+@pytest.fixture
 def banking(
     run: Path,
     namespace: str,
@@ -190,17 +207,23 @@ def banking(
 
 @contextmanager
 def _part(config: pytest.Config, name: str, start: Callable[[], AnyServer]) -> Iterator[AnyServer]:
-    try:
+    with _told_when_missing(config, name):
         server = start()
-    except PartUnavailableError as error:
-        config.stash[MISSING][name] = str(error)
-        pytest.skip(f"{name} is not to be had: {str(error).splitlines()[0]}")
     config.stash[STARTED].append(server)
     try:
         yield server
     finally:
         config.stash[STARTED].remove(server)
         server.stop()
+
+
+@contextmanager
+def _told_when_missing(config: pytest.Config, name: str) -> Iterator[None]:
+    try:
+        yield
+    except PartUnavailableError as error:
+        config.stash[MISSING][name] = str(error)
+        pytest.skip(f"{name} is not to be had: {str(error).splitlines()[0]}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

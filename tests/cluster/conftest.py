@@ -4,7 +4,7 @@
 ``bank``     the banking application's objects, without its processes: a `Bank`
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,19 +60,30 @@ def bank(control_plane: ControlPlane, namespace: str) -> Bank:
     return make_bank(control_plane, namespace, BY_APP_AND_COLOR)
 
 
-def make_bank(plane: ControlPlane, namespace: str, style: Style) -> Bank:
-    """Creates the objects and waits until the pods are ready."""
+def bank_objects(namespace: str, style: Style) -> Iterator[dict[str, Any]]:
+    """The manifests: green active, two pods of each color."""
     for app in ("backend", "frontend"):
         for color in ("blue", "green"):
             labels = style.labels(app, color)
             template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "bank", "image": "bank"}]}}
-            body = {
-                "metadata": {"name": f"{app}-{color}"},
+            yield {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": f"{app}-{color}", "namespace": namespace},
                 "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
             }
-            plane.admin.create(path_of("deployments", namespace), body)
-        spec = {"selector": style.selector(app, "green"), "ports": [{"port": 80}]}
-        plane.admin.create(path_of("services", namespace), {"metadata": {"name": f"{app}-service"}, "spec": spec})
+        yield {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": f"{app}-service", "namespace": namespace},
+            "spec": {"selector": style.selector(app, "green"), "ports": [{"port": 80}]},
+        }
+
+
+def make_bank(plane: ControlPlane, namespace: str, style: Style) -> Bank:
+    """Creates the objects and waits until the pods are ready."""
+    for each in bank_objects(namespace, style):
+        plane.admin.create(path_of(f"{each['kind'].lower()}s", namespace), each)
     deployments = path_of("deployments", namespace)
     wait_until(
         lambda: all(each["status"].get("readyReplicas") == 2 for each in plane.admin.items(deployments)),

@@ -14,10 +14,8 @@ from typer.testing import Result
 
 from tests.cluster.conftest import Bank, make_bank
 from tests.commands.typed import type_command
-from tests.stack.build import PartUnavailableError
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP_AND_COLOR
-from tests.stack.tools import kubectl
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
@@ -138,14 +136,6 @@ async def test_paused_resumed_trusted_rolled_back_and_told(desk: Desk) -> None:
 
     refused = await desk.type("trust", code=1)
     assert "green was itself rolled back" in refused.stderr
-
-
-@pytest.fixture(scope="module")
-def kubectl_program() -> Path:
-    try:
-        return kubectl()
-    except PartUnavailableError as error:
-        pytest.skip(f"kubectl is not to be had: {str(error).splitlines()[0]}")
 
 
 async def test_kubectl_does_what_a_dry_run_prints(desk: Desk, kubectl_program: Path) -> None:

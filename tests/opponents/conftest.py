@@ -33,6 +33,7 @@ from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch
 
 APPS, COLORS = ("backend", "frontend"), ("blue", "green")
+SEEN_WITHIN = 5.0
 SILENT = Measurement.nodata("no traffic")
 BAD, WELL = Measurement(value=0.3, samples=100.0), Measurement(value=0.0, samples=100.0)
 
@@ -55,7 +56,7 @@ class Ear(Silent):
     alerts: list[Alert] = field(default_factory=list)
 
     def transition(self, transition: Transition) -> None:
-        self.heard.append((time.monotonic(), transition))
+        self.heard.append((time.time(), transition))
 
     def alert(self, alert: Alert) -> None:
         self.alerts.append(alert)
@@ -67,6 +68,14 @@ class Ear(Silent):
     def writes(self, subject: str) -> list[str]:
         """What was written on one object, in order."""
         return [each.after for _, each in self.heard if each.subject == subject]
+
+    def answers(self, subject: str) -> list[float]:
+        """When it was switched again, or left as contested."""
+        return [
+            at
+            for at, each in self.heard
+            if each.subject == subject or (each.event, each.after) == (Event.DECISION, "contested")
+        ][1:]
 
     def of_kind(self, kind: AlertKind) -> list[Alert]:
         """The alerts of one kind."""

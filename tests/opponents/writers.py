@@ -1,6 +1,7 @@
 """A GitOps controller: it keeps Services and Deployments as its repository has them, by server-side apply.
 
-Law: it writes as its own field manager and takes what it owns by force, as Argo CD and Flux do.
+Law: it writes as its own field manager and takes what it owns by force, as Argo CD does. Flux is there itself
+(`tests/stack/flux.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from typing import Any, Self
 from tests.stack.admin import Admin, path_of
 from tests.stack.kubernetes import ControlPlane
 
-FLUX = "kustomize-controller"
 ARGO_CD = "argocd-controller"
-RECONCILE = "kustomize.toolkit.fluxcd.io/reconcile"
 PAUSE_SECONDS = 0.1
 
 
@@ -26,7 +25,7 @@ PAUSE_SECONDS = 0.1
 class GitOps:
     """Looks at its objects all the time, and applies one ``after`` so many seconds in which it differs from Git.
 
-    Flux leaves alone what carries its annotation. ``applied`` holds when an object that differed was applied.
+    ``applied`` holds when an object that differed was applied.
     """
 
     plane: ControlPlane
@@ -62,15 +61,13 @@ class GitOps:
 
     def _reconcile(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         found = self._admin.get(path_of(kind, self.namespace, name))
-        if self.manager == FLUX and found["metadata"].get("annotations", {}).get(RECONCILE) == "disabled":
-            return
         if all(found["spec"].get(key) == value for key, value in spec.items()):
             self._differs.pop(name, None)
             return
         since = self._differs.setdefault(name, time.monotonic())
         if time.monotonic() - since >= self.after:
             self._apply(kind, name, spec)
-            self.applied.append((time.monotonic(), name))
+            self.applied.append((time.time(), name))
 
     def _apply(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         api = {"services": ("v1", "Service"), "deployments": ("apps/v1", "Deployment")}[kind]

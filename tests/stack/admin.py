@@ -20,6 +20,8 @@ API_OF = {
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "poddisruptionbudgets": "/apis/policy/v1",
     "scaledobjects": "/apis/keda.sh/v1alpha1",
+    "kustomizations": "/apis/kustomize.toolkit.fluxcd.io/v1",
+    "gitrepositories": "/apis/source.toolkit.fluxcd.io/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",

@@ -67,6 +67,21 @@ def prometheus_binaries() -> Path:
     )
 
 
+def flux_home() -> Path:
+    """The folder that holds Flux's kustomize-controller, and ``crds`` with what its module says of its own kinds."""
+    module = HERE / "flux"
+
+    def build(folder: Path) -> None:
+        _go_build(module, folder, ["-ldflags", "-s -w"])
+        where = [_tool("go", "Go"), "list", "-m", "-f", "{{.Dir}}", "github.com/fluxcd/kustomize-controller"]
+        source = run(where, cwd=module, env=_go_environment()).strip()
+        (folder / "crds").mkdir()  # a copy of Go's folder would be as read-only as that one
+        for definition in (Path(source) / "config" / "crd" / "bases").glob("*.yaml"):
+            shutil.copyfile(definition, folder / "crds" / definition.name)
+
+    return cached("flux", _go_key(module), build)
+
+
 def elasticsearch_home(version: str = ELASTICSEARCH_VERSION) -> Path:
     """An unpacked Elasticsearch distribution, from the artifact that its own integration tests use."""
 
@@ -136,10 +151,12 @@ def _go_key(module: Path) -> str:
 
 
 def _go_build(module: Path, folder: Path, flags: list[str]) -> None:
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOTOOLCHAIN": "local"}
-    run(
-        [_tool("go", "Go"), "build", "-buildvcs=false", *flags, "-o", f"{folder}/", "tool"], cwd=module, env=environment
-    )
+    command = [_tool("go", "Go"), "build", "-buildvcs=false", *flags, "-o", f"{folder}/", "tool"]
+    run(command, cwd=module, env=_go_environment())
+
+
+def _go_environment() -> dict[str, str]:
+    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOTOOLCHAIN": "local"}
 
 
 def _unzip(archive: Path, folder: Path) -> None:
@@ -158,8 +175,8 @@ def _tool(command: str, name: str) -> str:
     return path
 
 
-def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
-    """Runs a command to its end; raises `PartUnavailableError` with its last lines when it fails."""
+def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """What a command printed; raises `PartUnavailableError` with its last lines when it fails."""
     try:
         done = subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
@@ -169,6 +186,7 @@ def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> 
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise PartUnavailableError(f"{command[0]} failed with {done.returncode}:\n{tail}")
+    return done.stdout
 
 
 def newer_elasticsearch_home() -> Path:
@@ -179,7 +197,7 @@ def newer_elasticsearch_home() -> Path:
 def main() -> int:
     """Builds every part; prints what cannot be had and returns 1 for it."""
     missing = 0
-    for part in (elasticsearch_home, newer_elasticsearch_home, kubernetes_binaries, prometheus_binaries):
+    for part in (elasticsearch_home, newer_elasticsearch_home, kubernetes_binaries, prometheus_binaries, flux_home):
         try:
             print(f"{part.__name__}: {part()}", flush=True)
         except PartUnavailableError as error:

@@ -26,7 +26,7 @@ from tests.stack.process import Child, Command
 from tests.stack.wait import wait_until
 
 STAGES = Path(__file__).with_name("kwok-stages.yaml")
-USERS = ("admin", "watchdog", "controller-manager", "scheduler", "kwok", "load")
+USERS = ("admin", "watchdog", "controller-manager", "scheduler", "kwok", "load", "flux")
 NODES = ("node-a", "node-b")
 START_SECONDS = 60
 # The components' own traffic would bury the rows that a test looks for. The answers to writes carry the revision at
@@ -84,8 +84,9 @@ class ControlPlane:
         """The audit rows so far, the oldest first; each filter that is left out lets everything through.
 
         A row is written just after its answer was sent: wait for a row, never conclude at once that there is none.
-        The administrator, the user ``watchdog`` and ServiceAccounts (``system:serviceaccount:NAMESPACE:NAME``) are in
-        it; the components of the control plane and the load generator are not.
+        The administrator, the users ``watchdog`` and ``flux`` and ServiceAccounts
+        (``system:serviceaccount:NAMESPACE:NAME``) are in it; the components of the control plane and the load
+        generator are not.
         """
         rows = [json.loads(line) for line in _complete_lines(self.folder / "audit.log")]
         return [
