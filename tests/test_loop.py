@@ -528,6 +528,22 @@ async def test_F61_a_switch_that_somebody_undoes_is_done_again_twice_and_then_le
     assert "argocd-controller undid it" in stage.ear.alerts[-1].text
 
 
+async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> None:
+    await stage.tick()
+    for _ in range(4):
+        stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
+        await stage.tick()
+    services, mark = ("backend-service", "frontend-service"), "canary-watchdog/trip"
+    assert f"annotate service {' '.join(services)} {mark}-' ends this rollback" in stage.ear.alerts[-1].text
+    written = stage.switches()
+    for service in services:
+        stage.world.annotate("services", service, mark, None)
+    await stage.tick_until(stage.finished)
+    await stage.tick()
+    assert stage.switches() == written
+    assert f"somebody removed {mark} from its Services" in stage.ear.alerts[-1].text
+
+
 async def test_F61_a_switch_that_is_undone_once_is_done_again(stage: Stage) -> None:
     await stage.tick()
     stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")

@@ -43,6 +43,11 @@ def is_superseded(status: TargetStatus, trip: Trip) -> bool:
     )
 
 
+def is_withdrawn(status: TargetStatus, trip: Trip) -> bool:
+    """True when a person has taken the marks of a contested trip off its Services, as the page says: it is to end."""
+    return trip.reapplied >= MOST_REAPPLIED and not any(TRIP in service.annotations for service in status.services)
+
+
 def is_gitops(manager: str) -> bool:
     """True for a field manager that keeps the cluster as Git has it."""
     return manager.startswith((_ARGO_CD, _FLUX))

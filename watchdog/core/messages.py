@@ -54,9 +54,8 @@ def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, no
 
 
 def superseded(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
-    """The rollback has ended because somebody gave the traffic to a newer release."""
-    by = ", ".join(sorted({each.selector_manager for each in status.services if each.color == trip.bad}))
-    text = f"{target.target}: {todo.sentence} ({by}). That release is watched from now on."
+    """The rollback has ended because somebody wanted it so, by what was done to the Services."""
+    text = f"{target.target}: {todo.sentence}. What has the traffic is watched from now on."
     told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="superseded", text=text, now=now)
     return replace(told, commands=(*told.commands, *resume_command(target, status)))
 

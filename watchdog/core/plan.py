@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.contest import is_superseded
+from watchdog.core.contest import is_superseded, is_withdrawn
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
@@ -126,9 +126,10 @@ def plan(
     that has switched nothing, and that nobody has carried on for `VOID_SECONDS`, is void: it is decided anew. What
     ``others`` would undo is left to them.
     """
-    if is_superseded(status, trip):
-        sentence = f"ended, because somebody gave the traffic to a newer release of {trip.bad}"
-        return Plan(stage=Stage.SUPERSEDED, steps=_closes(trip, status, recovered=False), sentence=sentence)
+    because = _why_unwanted(trip, status)
+    if because:
+        steps = _closes(trip, status, recovered=False)
+        return Plan(stage=Stage.SUPERSEDED, steps=steps, sentence=f"ended, because {because}")
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
         return (
@@ -276,6 +277,14 @@ def _closing(trip: Trip, status: TargetStatus, others: Others, *, recovered: boo
     sentence = "; ".join((f"rolled back to {trip.good}, {ending}", *kept))
     steps = _closes(trip, status, recovered=recovered)
     return Plan(stage=Stage.FINISHED, steps=steps, sentence=sentence, recovered=recovered)
+
+
+def _why_unwanted(trip: Trip, status: TargetStatus) -> str:
+    """What a person did to the Services that says that the rollback is to end; "" for nothing."""
+    if is_superseded(status, trip):
+        by = ", ".join(sorted({each.selector_manager for each in status.services if each.color == trip.bad}))
+        return f"somebody gave the traffic to a newer release of {trip.bad} ({by})"
+    return f"somebody removed {TRIP} from its Services" if is_withdrawn(status, trip) else ""
 
 
 def _closes(trip: Trip, status: TargetStatus, *, recovered: bool) -> tuple[Step, ...]:
