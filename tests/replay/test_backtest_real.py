@@ -122,8 +122,8 @@ def test_it_says_when_the_rule_would_have_tripped_and_why_not(
     assert {each["factor"]: each["firings"] for each in rule["sweep"]} == {
         0.5: 2, 0.75: 2, 0.9: 2, 1.0: 2, 1.1: 2, 1.25: 2, 1.5: 1, 2.0: 0,
     }  # fmt: skip
-    # Value and samples of green in one request each, and how new the samples of each were; of blue, which is asked about
-    # where something fires, too.
+    # Value and samples of green in one request each, and how new the samples of each were; of blue, which is asked
+    # about where something fires, too.
     assert told["cost"]["prometheusRangeQueries"] == 8
 
 
