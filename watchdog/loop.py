@@ -306,8 +306,7 @@ class Watch:
         self._urgent = isinstance(decision, Rollback) or trip is not None
         await self._announcer.decision(decision, status, trip, rules)
         if isinstance(decision, Hold):
-            if decision.reason is Reason.FOREIGN and trip is not None and not has_switched(status, self._instance):
-                await self._trips.leave(trip, decision.sentence)
+            await self._hold(decision.reason, decision.sentence, trip, status)
             return False
         await self._trips.begin(decision.trip)
         if trip is None and await self._is_one_too_many(decision.trip, status):
@@ -315,6 +314,13 @@ class Watch:
         await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
         self._urgent = self._known.journal.trip is not None
         return True
+
+    async def _hold(self, reason: Reason, sentence: str, trip: Trip | None, status: TargetStatus) -> None:
+        """What is done for a trip that is held: nothing towards its end."""
+        if trip is not None and reason is Reason.FOREIGN and not has_switched(status, self._instance):
+            await self._trips.leave(trip, sentence)
+        elif trip is not None and reason is Reason.CONTESTED:
+            await self._trips.give_pods_back(trip, status)
 
     async def _look_around(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Asks for what only a new rollback depends on; returns the tripped rules that breach on both colors."""

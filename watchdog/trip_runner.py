@@ -20,7 +20,7 @@ from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import Plan, ScaleDown, Stage, Step, is_verified, plan
+from watchdog.core.plan import Plan, ScaleDown, Stage, Step, give_pods_back, is_verified, plan
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
@@ -61,6 +61,7 @@ class TripRunner:
         self._switched_at = -math.inf
         self._switched: TargetStatus | None = None
         self._waits_since: float | None = None
+        self._given_back: set[tuple[str, str]] = set()
         self._others = NOBODY
         self._looked_at = -math.inf
         self._scaled_down: Counter[tuple[str, str]] = Counter()
@@ -184,6 +185,14 @@ class TripRunner:
     def _count_scale_downs(self, trip: Trip) -> None:
         counts = {name: count for (id_, name), count in self._scaled_down.items() if id_ == trip.id}
         self._others = replace(self._others, scaled_down=counts)
+
+    async def give_pods_back(self, trip: Trip, status: TargetStatus) -> None:
+        """For what a contested trip has left without pods. Once: who takes them away again has decided it."""
+        for step in give_pods_back(trip, status):
+            if (trip.id, step.deployment.name) not in self._given_back:
+                await self._write(step, trip, now=self._clock())
+                self._given_back.add((trip.id, step.deployment.name))
+                self._announcer.step(step)
 
     async def leave(self, trip: Trip, sentence: str) -> None:
         """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""

@@ -35,6 +35,7 @@ async def test_F61_a_revert_is_seen_within_5_s_done_again_twice_and_then_contest
             await eventually(lambda: "contested" in arena.ear.told(Event.DECISION), "it is contested", within=60)
             passes = argo.passes
             await eventually(lambda: argo.passes > passes + 15, "time passes in which nobody fights")
+            await eventually(lambda: arena.ready("green")[1] == 2, "what has the traffic has its pods", within=60)
     assert arena.ear.writes("frontend-service") == ["blue"] * 3
     assert arena.get("services", "frontend-service")["spec"]["selector"]["color"] == "green"
     reverts = [at for at, _ in argo.applied]
@@ -44,7 +45,19 @@ async def test_F61_a_revert_is_seen_within_5_s_done_again_twice_and_then_contest
     (held,) = arena.ear.of_kind(AlertKind.HELD)
     assert "argocd-controller undid it" in held.text
     assert "RespectIgnoreDifferences=true" in held.text
-    assert arena.replicas("green") == [2, 2], "what has the traffic is not scaled down"
+
+
+async def test_F61_a_contested_color_that_was_scaled_to_0_gets_its_pods_back(arena: Arena) -> None:
+    """A GitOps controller may look after minutes only, long after the scale-down."""
+    arena.script.answers["blue"] = SILENT  # the rollback stays open
+    async with arena.watching():
+        await eventually(lambda: arena.replicas("green") == [0, 0], "green is scaled down", within=60)
+        with argo_cd(arena, green_service("frontend")):
+            await eventually(lambda: "contested" in arena.ear.told(Event.DECISION), "it is contested", within=60)
+            await eventually(lambda: arena.ready("green") == [0, 2], "somebody takes the traffic", within=60)
+    assert arena.replicas("green") == [0, 2], "only what has the traffic"
+    (held,) = arena.ear.of_kind(AlertKind.HELD)
+    assert "frontend-green has the traffic and no pods, and is scaled up again" in held.text
 
 
 async def test_F61_who_scales_the_bad_color_up_again_and_again_is_left_alone_and_named(arena: Arena) -> None:

@@ -10,7 +10,8 @@ so is every switch after the rollback has ended.
 
 from watchdog.core.annotations import TRIP
 from watchdog.core.flux import pause_command
-from watchdog.core.model import ServiceStatus, TargetStatus, Trip
+from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
+from watchdog.core.readiness import saved_replicas
 from watchdog.core.rules.language import Target
 
 MOST_REAPPLIED = 2
@@ -29,6 +30,16 @@ def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
     if trip.reapplied < MOST_REAPPLIED or is_superseded(status, trip):
         return ()
     return tuple(each for each in status.services if was_undone(each, trip) and not (each.flux_off and is_flux(each)))
+
+
+def left_without_pods(status: TargetStatus, trip: Trip) -> tuple[DeploymentStatus, ...]:
+    """What this trip has scaled to 0 and another writer gives the traffic to again: it needs its pods back.
+
+    A release that fails is better than no pods at all.
+    """
+    has_traffic = (service.name for service in contested(status, trip) if service.color == trip.bad)
+    found = (status.deployments[name, trip.bad] for name in has_traffic)
+    return tuple(each for each in found if each.replicas == 0 < saved_replicas(each))
 
 
 def is_new_release(status: TargetStatus, trip: Trip) -> bool:

@@ -316,6 +316,9 @@ def contested(situation: Situation) -> Hold | None:
         f"{contest.cure(target, trip, status, undone[0])} "
         f"'kubectl -n {target.namespace} annotate service {marked} {TRIP}-' ends this rollback"
     )
+    without_pods = ", ".join(each.name for each in contest.left_without_pods(status, trip))
+    if without_pods:
+        sentence = f"{sentence}. {without_pods} has the traffic and no pods, and is scaled up again"
     return Hold(reason=Reason.CONTESTED, sentence=sentence)
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.contest import is_superseded, is_withdrawn
+from watchdog.core.contest import is_superseded, is_withdrawn, left_without_pods
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import BY_HAND, DeploymentStatus, RuleState, Selector, ServiceStatus, TargetStatus, Trip
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
-from watchdog.core.readiness import Ready, TooSmall, has_followed, readiness
+from watchdog.core.readiness import Ready, TooSmall, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
 
 RECOVERY_SECONDS = 300.0
@@ -42,7 +42,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreGood:
-    """Scales a good Deployment up that is too small to take the traffic."""
+    """Scales a Deployment up that is too small to take the traffic: the good one, or the one that gets it back."""
 
     deployment: DeploymentStatus
     replicas: int
@@ -157,6 +157,14 @@ def plan(
 
 def _recovering(trip: Trip) -> Plan:
     return Plan(stage=Stage.RECOVERING, steps=(), sentence=f"waiting until the tripped rules are well on {trip.good}")
+
+
+def give_pods_back(trip: Trip, status: TargetStatus) -> tuple[RestoreGood, ...]:
+    """The steps of a contested trip: none to fight for the traffic, only those without which nobody would take it."""
+    return tuple(
+        RestoreGood(deployment=deployment, replicas=saved_replicas(deployment), trip=trip)
+        for deployment in left_without_pods(status, trip)
+    )
 
 
 def _awaited(trip: Trip, status: TargetStatus) -> str:

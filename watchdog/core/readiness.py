@@ -63,7 +63,7 @@ def readiness(target: Target, status: TargetStatus, service: ServiceStatus, *, b
     # Pods that are still ready of a Deployment that was just scaled down will be gone in a moment.
     if min(selected.ready, deployment.replicas) >= floor:
         return Ready()
-    needed = max(floor, _saved(deployment))
+    needed = max(floor, saved_replicas(deployment))
     has = f"{selected.ready} ready pods of {deployment.replicas}"
     lacks = f"{deployment.name} has {has}, {floor} are needed before {service.name} may switch"
     if deployment.replicas >= needed:
@@ -79,7 +79,7 @@ def has_followed(endpoints: Mapping[str, int], good: str) -> bool:
     return {color for color, ready in endpoints.items() if ready > 0} == {good}
 
 
-def _saved(deployment: DeploymentStatus) -> int:
-    """The replicas that an earlier rollback took from it."""
+def saved_replicas(deployment: DeploymentStatus) -> int:
+    """The replicas that a rollback took from it, 0 when none is remembered."""
     text = deployment.annotations.get(REPLICAS, "")
     return int(text) if text.isdecimal() else 0
