@@ -103,7 +103,7 @@ class Stage:
         self.watch = Watch(
             target,
             cluster=cluster,
-            sources={"prometheus": self.script, "elasticsearch": self.script},
+            sources=dict.fromkeys(("prometheus", "elasticsearch", "http"), self.script),
             journal=ConfigMapJournal(cluster, "banking-app", "banking-app"),
             reporter=self.ear,
             fleet=self.fleet,
@@ -265,6 +265,37 @@ async def test_F47_a_good_color_at_zero_is_restored_before_the_switch(stage: Sta
     assert stage.replicas("blue") == [5, 5]
     await recover(stage)
     assert (stage.colors(), stage.replicas("green")) == ({"blue"}, [0, 0])
+
+
+PROBE = {"prometheus": None, "http": {"url": "http://{{ color }}/"}, "threshold": {"max": 0}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "decision"),
+    [
+        pytest.param(0, "rollback", id="parked: its page says nothing"),
+        pytest.param(3, "other_color_breaches", id="with pods: its page speaks for it"),
+    ],
+)
+async def test_a_page_of_a_color_without_pods_is_no_breach_of_that_color(
+    stage: Stage, pods: int, decision: str
+) -> None:
+    stage.script.answers |= {"green": Measurement(value=1.0), "blue": Measurement(value=1.0)}
+    stage.raise_watch(rules=[RULE | PROBE])
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, pods)
+    await asyncio.sleep(0.05)
+    await stage.tick()
+    assert stage.ear.told(Event.DECISION) == [decision]
+
+
+async def test_a_color_that_is_scaled_to_0_under_traffic_is_left(stage: Stage) -> None:
+    dead = {"prometheus": None, "kubernetes": {"count": "unready_pods"}, "threshold": {"max": 0}}
+    stage.raise_watch(rules=[RULE | dead])
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.scale(deployment, 0)
+    await asyncio.sleep(0.05)
+    await stage.tick_until(lambda: stage.colors() == {"blue"})
 
 
 async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage) -> None:
@@ -744,6 +775,23 @@ async def test_F37_an_outage_of_the_api_server_stops_no_rule(stage: Stage) -> No
     stage.ear.alerts.clear()
     await stage.tick()
     assert stage.colors() == {"blue"}, "a second after the API server is back"
+
+
+async def test_F37_what_was_seen_before_an_outage_is_no_evidence_of_now(stage: Stage) -> None:
+    dead = {"prometheus": None, "kubernetes": {"count": "unready_pods"}, "threshold": {"max": 0}}
+    stage.raise_watch(rules=[RULE | dead | {"for": "20s", "action": "alert"}])
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.scale(deployment, 0)
+    await asyncio.sleep(0.05)
+    await stage.tick(after=15)
+    await stage.world.kubernetes.fail(Refuse())
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert stage.ear.alerts == []
+    await stage.world.kubernetes.heal()
+    for _ in range(2):
+        await stage.tick(after=15)
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.FIRING]
 
 
 async def test_F91_what_is_gone_is_told_although_nothing_fires(stage: Stage) -> None:

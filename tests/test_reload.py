@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -340,6 +341,14 @@ class Dog:
             assert asyncio.get_running_loop().time() < deadline, f"{name} is {found}"
             await asyncio.sleep(0.1)
 
+    async def measures(self, source: str) -> None:
+        """Returns when a source has been asked."""
+        name = "watchdog_measure_duration_seconds_count"
+        deadline = asyncio.get_running_loop().time() + 30
+        while not await asyncio.to_thread(self.value, name, source=source):
+            assert asyncio.get_running_loop().time() < deadline, f"{source} was not asked"
+            await asyncio.sleep(0.1)
+
     def alerts(self) -> list[str]:
         """The kinds of the alerts about rules."""
         return [each.document["kind"] for each in self.receiver.received if each.document["key"].startswith("rules/")]
@@ -398,3 +407,33 @@ async def test_F68_F70_a_daemon_keeps_its_rules_when_a_config_map_is_refused_and
         assert (second or 0) > (first or 0) > 0
         swap("..4", front=frontend())
         await dog.has("watchdog_rule_value", None, target="bank", alert="Errors")
+
+
+PODS = "kubernetes: {count: crash_loops}"
+PAGE = 'http: {url: "http://127.0.0.1:1/{{ color }}"}'
+ERRORS = "prometheus: {expr: vector(0)}"
+SUM = "sum(increase(http_requests_total[{{ window }}]))"
+WORSE = f"compare: {{error_expr: '{SUM}', total_expr: '{SUM}', baseline: concurrent}}"
+
+
+def asking(*kinds: str) -> str:
+    """The rules of the backend, each of its own kind."""
+    head, _, _ = backend().partition("rules:")
+    rules = [
+        f"  - alert: R{number}\n    {kind}\n" + "    threshold: {max: 0}\n" * (kind != WORSE)
+        for number, kind in enumerate(kinds)
+    ]
+    return f"{head}rules:\n{''.join(rules)}"
+
+
+async def test_rules_of_other_kinds_reach_their_sources_and_a_server_is_connected_to_once(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    write(tmp_path, "bank.yaml", asking(PODS))
+    async with daemon(tmp_path) as dog:
+        await dog.measures("kubernetes")
+        write(tmp_path, "bank.yaml", asking(PODS, WORSE))
+        await dog.measures("compare")
+        write(tmp_path, "bank.yaml", asking(WORSE, ERRORS, PAGE))
+        await dog.measures("prometheus")
+        await dog.measures("http")
+        assert [each.name for each in set(threading.enumerate()) - before].count("prometheus-0") == 1

@@ -41,6 +41,8 @@ from watchdog.rules_news import RulesNews
 from watchdog.ruleset import RuleSet
 from watchdog.settings import Settings, parse_listen
 from watchdog.shards import elector_of, leases_of, name_in_leases, replica_name, shards_of, watch_while_held
+from watchdog.sources.compare import ComparingSource
+from watchdog.sources.prometheus import PrometheusSource
 from watchdog.standing import Standing
 from watchdog.subpath import check_mount
 from watchdog.telling import Fanout, Telling
@@ -86,7 +88,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
             return Watch(
                 target,
                 cluster=writer,
-                sources=sources,
+                sources=_with_baselines(sources, target),
                 journal=_journal(settings, target, writer, memories),
                 reporter=reporter,
                 fleet=fleet,
@@ -247,14 +249,13 @@ async def _sources(
     settings: Settings, targets: Iterable[Target], *, known: Collection[str] = ()
 ) -> AsyncIterator[Mapping[str, Source]]:
     """The sources that the rules need beside those that are known, and no other: their clients cost memory."""
-    needed = {rule.source for target in targets for rule in target.rules} - set(known)
+    asked = {rule.source for target in targets for rule in target.rules}
+    needed = {"prometheus" if name == "compare" else name for name in asked} - set(known)
     async with AsyncExitStack() as stack:
         sources: dict[str, Source] = {}
         if "prometheus" in needed:
             if settings.prometheus is None:
                 raise MissingSourceError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
-            from watchdog.sources.prometheus import PrometheusSource  # noqa: PLC0415
-
             prometheus = PrometheusSource(settings.prometheus)
             stack.push_async_callback(prometheus.close)
             sources["prometheus"] = prometheus
@@ -266,6 +267,12 @@ async def _sources(
             elasticsearch = ElasticsearchSource(settings.elasticsearch)
             stack.push_async_callback(elasticsearch.close)
             sources["elasticsearch"] = elasticsearch
+        if "http" in needed:
+            from watchdog.sources.probe import ProbeSource  # noqa: PLC0415
+
+            probes = ProbeSource()
+            stack.push_async_callback(probes.close)
+            sources["http"] = probes
         yield sources
 
 
@@ -275,6 +282,14 @@ def _enforced(settings: Settings, targets: Iterable[Target]) -> list[Target]:
 
 def _looking(target: Target) -> tuple[Permission, ...]:
     return permissions_to_look(target, keda=False)  # not every cluster has it
+
+
+def _with_baselines(sources: Mapping[str, Source], target: Target) -> Mapping[str, Source]:
+    """The sources of one target: only it knows which color is compared with which."""
+    prometheus = sources.get("prometheus")
+    if not isinstance(prometheus, PrometheusSource):
+        return sources
+    return {**sources, "compare": ComparingSource(prometheus, colors=target.colors)}
 
 
 def _permissions(settings: Settings, targets: Iterable[Target]) -> list[Permission]:

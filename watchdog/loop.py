@@ -40,6 +40,7 @@ from watchdog.core.transition import Event
 from watchdog.core.watching import asking_to_leave, breaching_elsewhere, not_yet, release_of, state_of, states_of
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
+from watchdog.sources.kubernetes import ObservedCluster
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
 OPEN_TRIP_SECONDS = 1.0
@@ -72,14 +73,16 @@ class Watch:
         clock: Clock | None = None,
         steady: Clock | None = None,
     ) -> None:
-        """``sources`` holds one for each kind of rule in the target; ``dry_run`` overrides its mode.
+        """``sources`` holds one for each kind of rule in the target, save those that look at the cluster itself.
 
-        ``instance`` is this installation (`core/ownership.py`); "" marks nothing and minds no mark. ``clock`` is Unix
-        seconds, and ``steady`` the clock by which a rollback goes on when somebody sets that one.
+        ``dry_run`` overrides the target's mode. ``instance`` is this installation (`core/ownership.py`); "" marks
+        nothing and minds no mark. ``clock`` is Unix seconds, and ``steady`` the clock by which a rollback goes on when
+        somebody sets that one.
         """
         self._target = target
         self._cluster = cluster
-        self._sources = sources
+        self._observed_cluster = ObservedCluster()
+        self._sources = {**sources, "kubernetes": self._observed_cluster}
         self._fleet = fleet or Fleet(1)
         self._reporter = reporter
         self._instance = instance
@@ -156,6 +159,7 @@ class Watch:
         try:
             return await self._observe()
         except ClusterError as error:
+            self._observed_cluster.saw(None)
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
             if self._known.journal.trip is not None or self._urgent:
                 self._fail(None, error)
@@ -167,6 +171,7 @@ class Watch:
         snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
         now = self._clock()
         status = without_others(status_of(self._target, snapshot, now=now), self._instance)
+        self._observed_cluster.saw(status)
         if await self._known.read(status):
             self._take_over()
         if self._known.unreadable:
@@ -377,7 +382,10 @@ class Watch:
         if status.active is None:
             return ()
         color, slot = self._target.other(status.active), self._slot or 0.0
-        asked = [rule for rule in self._target.rules if rule.alert in {each.alert for each in rules}]
+        alerts = {each.alert for each in rules}
+        # A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
+        has_pods = all(status.deployments[service.name, color].ready for service in status.services)
+        asked = [rule for rule in self._target.rules if rule.alert in alerts and (has_pods or rule.http is None)]
         measured = [
             self._sources[rule.source].measure(rule, color=color, namespace=self._target.namespace, slot=slot)
             for rule in asked

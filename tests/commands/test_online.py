@@ -11,9 +11,11 @@ import pytest
 
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer, Series
+from watchdog.commands.inquiry import ASKED_BY
 from watchdog.commands.online import check_online
 from watchdog.core.rules.codes import example_files
 from watchdog.core.rules.codes.online import ONLINE
+from watchdog.core.rules.language import KINDS
 
 Check = Callable[..., int]
 HEAD = """\
@@ -106,6 +108,73 @@ def test_a_table_of_the_values_now(tmp_path: Path, capsys: pytest.CaptureFixture
         ["shop", "Logs", "blue", "0", "-", "ok", "0 is at most 100"],
         ["shop", "Logs", "green", "10", "-", "ok", "10 is at most 100"],
     ]
+
+
+EVERY_KIND = (
+    HEAD
+    + """\
+  - alert: Burn
+    burn_rate:
+      error_expr: 'sum(rate(error_total{color="{{ color }}"}[{{ window }}]))'
+      total_expr: 'sum(rate(errors_total{color="{{ color }}"}[{{ window }}]))'
+      objective: 99%
+      pairs: [{long: 5m, short: 1m, budget: 0.1%}]
+  - alert: Budget
+    burn_rate:
+      error_expr: 'sum(rate(errors_total{color="{{ color }}",code="500"}[{{ window }}]))'
+      total_expr: 'sum(rate(errors_total{color="{{ color }}"}[{{ window }}]))'
+      absent_is_zero: true
+      objective: 99%
+      pairs: [{long: 5m, short: 1m, budget: 0.1%}]
+  - alert: Worse
+    compare:
+      error_expr: 'sum(increase(errors_total{color="{{ color }}"}[{{ window }}]))'
+      total_expr: 'sum(increase(errors_total{color="{{ color }}"}[{{ window }}]))'
+      baseline: concurrent
+  - alert: Dead
+    kubernetes: {count: crash_loops}
+    threshold: {max: 0}
+  - alert: Down
+    http: {url: "http://web-{{ color }}/"}
+    threshold: {max: 0}
+  - alert: Clause
+    elasticsearch: {index: logs-shop, dsl: {term: {levle: ERROR}}}
+    threshold: {max: 100}
+  - alert: Nowhere
+    elasticsearch: {esql: "FROM logs-shopp | STATS COUNT(*)"}
+    threshold: {max: 100}
+"""
+)
+
+
+@pytest.mark.usefixtures("at_servers")
+def test_every_kind_is_asked_or_said_not_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_online([written(tmp_path, EVERY_KIND)], form="json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(problem["line"], problem["code"]) for problem in told["problems"]] == [
+        (7, "R601"),
+        (30, "R603"),
+        (33, "R604"),
+    ]
+    outcomes = {(value["alert"], value["color"]): value["outcome"] for value in told["values"]}
+    assert outcomes == {
+        ("Burn", "blue"): "nodata",
+        ("Burn", "green"): "nodata",
+        ("Budget", "blue"): "ok",
+        ("Budget", "green"): "ok",
+        ("Worse", "blue"): "insufficient",
+        ("Worse", "green"): "insufficient",
+        ("Dead", "-"): "not asked",
+        ("Down", "-"): "not asked",
+        ("Clause", "blue"): "error",
+        ("Clause", "green"): "error",
+        ("Nowhere", "blue"): "error",
+        ("Nowhere", "green"): "error",
+    }
+
+
+def test_every_kind_of_rule_has_somebody_to_ask_or_says_why_not() -> None:
+    assert set(ASKED_BY) == set(KINDS)
 
 
 @pytest.mark.usefixtures("at_servers")

@@ -13,7 +13,7 @@ import pytest
 from tests.contract.conftest import Ask
 from tests.contract.logs import INDEX, LUCENE, REFUSED
 from tests.contract.sides import Answer
-from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.sources.search import build_search
 
 BY_TIME: dict[str, Any] = {"size": 20, "sort": ["@timestamp"], "_source": False}

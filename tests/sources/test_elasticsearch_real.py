@@ -15,6 +15,7 @@ from tests.sources.loglines import END, ERRORS, GREEN, SLOT, START, ask, documen
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer
 from watchdog.core.model import Measurement, Outcome
+from watchdog.core.rules.language import Rule
 
 
 @pytest.fixture
@@ -182,3 +183,43 @@ async def test_killed_in_the_middle_is_refused_and_comes_back_F18(
 
 def _failures(answers: Iterable[Measurement]) -> set[Outcome | None]:
     return {answer.failure for answer in answers}
+
+
+def in_language(index: str | None = None, **search: Any) -> Rule:
+    """A rule in another language than Lucene."""
+    query = {**search, **({"index": index} if index else {})}
+    return Rule.model_validate({"alert": "Test", "elasticsearch": query, "threshold": {"max": 5}})
+
+
+async def test_a_clause_of_query_dsl_counts_as_lucene_does(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    clause = {"bool": {"filter": [{"term": {"log.level": "ERROR"}}, {"exists": {"field": "message"}}]}}
+    async with elasticsearch(elasticsearch_server.url) as source:
+        counted = await measured(source, in_language(filled, dsl=clause, filter=GREEN), slot=SLOT)
+        ratio = await measured(source, in_language(filled, dsl=clause, filter=GREEN, ratio_of="*"), slot=SLOT)
+    assert counted == Measurement(value=30.0)
+    assert ratio == Measurement(value=0.1, samples=300.0)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        pytest.param({"dsl": {"trem": {"log.level": "ERROR"}}}, id="a clause that does not exist"),
+        pytest.param({"kql": "log.level: ERROR"}, id="KQL, which this distribution does not have"),
+    ],
+)
+async def test_what_the_server_does_not_know_is_an_error(
+    elasticsearch_server: ElasticsearchServer, filled: str, search: dict[str, Any]
+) -> None:
+    async with elasticsearch(elasticsearch_server.url) as source:
+        refused = await measured(source, in_language(filled, **search), slot=SLOT)
+    assert refused.failure is Outcome.ERROR
+    assert "unknown query" in refused.reason
+
+
+async def test_a_server_without_esql_is_an_error(elasticsearch_server: ElasticsearchServer) -> None:
+    async with elasticsearch(elasticsearch_server.url) as source:
+        refused = await measured(source, in_language(esql="FROM logs | STATS COUNT(*)"), slot=SLOT)
+    assert refused.failure is Outcome.ERROR
+    assert "HTTP 405" in refused.reason

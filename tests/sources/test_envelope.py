@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.sources.asking import ANY_JSON, SLOT, promql, vector
 from watchdog.core.model import Measurement, Outcome
-from watchdog.core.rules.language import PrometheusQuery, Rule
+from watchdog.core.rules.kinds import PrometheusQuery
+from watchdog.core.rules.language import Rule
 from watchdog.sources.answer import Answer, AnswerError
 from watchdog.sources.envelope import Reading, read_value, to_measurement
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from tests.sources.asking import ANY_JSON, lucene
-from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.sources.fields import asked_fields, field_problems, needs_of
 
 KNOWN = {
@@ -43,6 +43,13 @@ def problems(query: str, **rest: Any) -> list[str]:
 )
 def test_the_fields_that_are_asked_for(query: str, names: list[str]) -> None:
     assert asked_fields(needs_of(logs(query), {})) == names
+
+
+def test_a_clause_needs_its_fields_as_filters_do_and_kql_has_no_parser() -> None:
+    clause = ElasticsearchQuery.model_validate({"index": "logs", "dsl": {"term": {"nope": "{{ color }}"}}})
+    kql = ElasticsearchQuery.model_validate({"index": "logs", "kql": "nope: a"})
+    said = [field_problems(needs_of(search, {"color": "green"}), {"fields": KNOWN}) for search in (clause, kql)]
+    assert said == [["no index has the field 'nope' of dsl"], []]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.sources.asking import ANY_JSON, found, lucene
 from watchdog.core.model import Measurement, Outcome
-from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.search import build_search, read_refusal, read_search, window
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
 from watchdog.cluster.endpoints import SERVICE_NAME, count_ready, slices_path
+from watchdog.cluster.pods import is_ready, troubled, why_stuck
 from watchdog.core.annotations import (
     LAST_TRIP,
     TRIP,
@@ -154,19 +155,21 @@ def _deployment(snapshot: NamespaceSnapshot, service: Service, color: str) -> De
     found = snapshot.deployments.get(name)
     if found is None:
         raise MissingError(f"Deployment {name} does not exist")
-    annotations = _annotations(found)
+    annotations, pods = _annotations(found), _pods_of(snapshot, found)
     return DeploymentStatus(
         name=name,
         uid=found["metadata"]["uid"],
         resource_version=found["metadata"]["resourceVersion"],
         revision=annotations.get(REVISION, "0"),
         replicas=found["spec"].get("replicas", 1),
-        ready=sum(_is_ready(pod) for pod in _pods_of(snapshot, found)),
+        ready=sum(is_ready(pod) for pod in pods),
         annotations=ours(annotations),
         flux_off=is_flux_off(annotations),
         labels=_labels(found["spec"]["template"]),
         grace=found["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30),
         scaled_by=_written(found, "f:replicas")[1],
+        troubled=troubled(pods),
+        stuck=why_stuck(found),
     )
 
 
@@ -216,7 +219,7 @@ def _selected(snapshot: NamespaceSnapshot, selector: Mapping[str, str], deployme
     picked = [pod for pod in snapshot.pods if selects(selector, _labels(pod))]
     return Selected(
         selector=selector,
-        ready=sum(_is_ready(pod) for pod in picked if selects(own, _labels(pod))),
+        ready=sum(is_ready(pod) for pod in picked if selects(own, _labels(pod))),
         foreign=sum(not selects(own, _labels(pod)) for pod in picked),
     )
 
@@ -287,13 +290,6 @@ def _borrowers(target: Target, snapshot: NamespaceSnapshot) -> dict[str, tuple[s
 def _pods_of(snapshot: NamespaceSnapshot, deployment: Json) -> list[Json]:
     own = _match_labels(deployment)
     return [pod for pod in snapshot.pods if selects(own, _labels(pod))]
-
-
-def _is_ready(pod: Json) -> bool:
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    conditions = pod.get("status", {}).get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _match_labels(deployment: Json) -> Mapping[str, str]:

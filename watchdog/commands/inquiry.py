@@ -1,33 +1,58 @@
 """What the servers know of the things that a rule names: metrics and series, indices and fields.
 
-Law: what is asked costs a server little and says nothing about health; a server that does not answer raises.
+Law: what is asked costs a server little and says nothing about health; a server that does not answer raises. Every
+kind of rule is in `ASKED_BY`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from promql_parser import MatchOp, VectorSelector
 
+from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.fields import fields_in_filter, fields_in_lucene
-from watchdog.core.rules.language import ElasticsearchQuery, Rule, Target
+from watchdog.core.rules.kinds import ElasticsearchQuery
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import selectors
+from watchdog.sources.compare import ComparingSource
 
 if TYPE_CHECKING:
     from watchdog.sources.elasticsearch import ElasticsearchSource, FieldTypes
     from watchdog.sources.prometheus import PrometheusSource
 
 _BACK = "1h"
+_WINDOW = "5m"
+"""Any window: what is asked for is whether the selectors match at all."""
+_ERRORS = frozenset({"error_expr", "baseline_error_expr"})
 # A list: the parser's operators compare, and do not hash.
 _OPERATORS = [(MatchOp.Equal, "="), (MatchOp.NotEqual, "!="), (MatchOp.Re, "=~"), (MatchOp.NotRe, "!~")]
 
 
 class UnreachableError(Exception):
     """A server cannot be asked; the text is a sentence."""
+
+
+class Asked(Enum):
+    """Who is asked about a kind of rule. A text says why nobody is."""
+
+    PROMETHEUS = "prometheus"
+    ELASTICSEARCH = "elasticsearch"
+
+
+ASKED_BY: dict[str, Asked | str] = {
+    "prometheus": Asked.PROMETHEUS,
+    "burn_rate": Asked.PROMETHEUS,
+    "compare": Asked.PROMETHEUS,
+    "elasticsearch": Asked.ELASTICSEARCH,
+    "kubernetes": "check asks no cluster; the daemon looks at it in each tick",
+    "http": "a probe is sent from where the daemon runs, and from nowhere else",
+}
 
 
 class PrometheusInquiry:
@@ -38,21 +63,20 @@ class PrometheusInquiry:
 
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:
         """What a rule names and Prometheus does not have. Raises UnreachableError."""
-        queries: dict[KeyPath, str | None] = {
-            ("prometheus", "expr"): rule.prometheus.expr if rule.prometheus else None,
-            ("min_samples", "expr"): rule.min_samples.expr if rule.min_samples else None,
-        }
         found: list[Finding] = []
-        for path, text in queries.items():
-            if text is not None:
-                found += [finding async for finding in self._missing(path, text, target, slot=slot)]
-        is_absent_zero = rule.prometheus is not None and rule.prometheus.absent_is_zero
-        return [each for each in found if not (is_absent_zero and each.code == "R605")]
+        for path, text in rule.expressions.items():
+            found += [finding async for finding in self._missing(path, text, target, slot=slot)]
+        return [each for each in found if not (each.code == "R605" and _may_be_absent(rule, each.path))]
+
+    async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
+        """What Prometheus says of a color now."""
+        is_comparing = rule.compare is not None
+        source = ComparingSource(self.source, colors=target.colors) if is_comparing else self.source
+        return await source.measure(rule, color=color, namespace=target.namespace, slot=slot)
 
     async def _missing(self, path: KeyPath, text: str, target: Target, *, slot: float) -> AsyncIterator[Finding]:
-        expressions = [
-            parse_promql(fill(text, {"color": color, "namespace": target.namespace})) for color in target.colors
-        ]
+        names = {"namespace": target.namespace, "window": _WINDOW}
+        expressions = [parse_promql(fill(text, {**names, "color": color})) for color in target.colors]
         for pair in zip(*map(selectors, expressions), strict=True):
             name = pair[0].name
             if name is not None and not await self._count(f"{{__name__={_string(name)}}}", slot):
@@ -74,6 +98,14 @@ class PrometheusInquiry:
         return reading.value or 0.0
 
 
+def _may_be_absent(rule: Rule, path: KeyPath) -> bool:
+    """True for an expression whose empty answer is 0."""
+    if rule.prometheus is not None:
+        return rule.prometheus.absent_is_zero
+    counted = rule.burn_rate or rule.compare
+    return counted is not None and counted.absent_is_zero and path[-1] in _ERRORS
+
+
 class ElasticsearchInquiry:
     """Asks an Elasticsearch for indices and the types of fields."""
 
@@ -83,10 +115,12 @@ class ElasticsearchInquiry:
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:  # noqa: ARG002 - of now
         """What a rule names and Elasticsearch does not have. Raises UnreachableError."""
         query = rule.elasticsearch
-        if query is None:
-            return []
+        if query is None or query.index is None:
+            return []  # ES|QL names its indices and fields by itself, and is refused when they are not there
         named = list(_named(query))
-        known = [await self._fields(query, target, color, {field for _, field in named}) for color in target.colors]
+        known = [
+            await self._fields(query.index, target, color, {field for _, field in named}) for color in target.colors
+        ]
         if not any(each.has_index for each in known):
             message = f"nothing has the name {quoted(query.index)}; check the index, alias or pattern"
             return [Finding(path=("elasticsearch", "index"), code="R602", message=message)]
@@ -98,9 +132,12 @@ class ElasticsearchInquiry:
         ]
         return [*unknown, *_analyzed(query, types)]
 
-    async def _fields(self, query: ElasticsearchQuery, target: Target, color: str, names: set[str]) -> FieldTypes:
-        index = fill(query.index, {"color": color, "namespace": target.namespace})
-        answer = await self.source.fields(index, names)
+    async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
+        """What Elasticsearch says of a color now."""
+        return await self.source.measure(rule, color=color, namespace=target.namespace, slot=slot)
+
+    async def _fields(self, index: str, target: Target, color: str, names: set[str]) -> FieldTypes:
+        answer = await self.source.fields(fill(index, {"color": color, "namespace": target.namespace}), names)
         if isinstance(answer, str):
             raise UnreachableError(answer)
         return answer
@@ -113,17 +150,23 @@ def _named(query: ElasticsearchQuery) -> Iterator[tuple[KeyPath, str]]:
         # A placeholder in a query is a value, and any word is.
         filled = fill(text, {"color": "x", "namespace": "x"}) if text is not None else "*"
         yield from ((("elasticsearch", key), field) for field in sorted(set(fields_in_lucene(filled))))
-    yield from ((("elasticsearch", "filter"), field) for field in sorted(set(fields_in_filter(query.filter))))
+    for key, given in (("dsl", query.dsl), ("filter", query.filter)):
+        yield from ((("elasticsearch", key), field) for field in sorted(set(fields_in_filter(given))))
 
 
 def _analyzed(query: ElasticsearchQuery, types: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
     """The fields of ``term`` that hold analyzed text: a whole value is never equal to one of its words (F24)."""
-    for field in sorted(set(fields_in_filter(query.filter, exact=True))):
+    named = [
+        (key, field)
+        for key, given in (("dsl", query.dsl), ("filter", query.filter))
+        for field in sorted(set(fields_in_filter(given, exact=True)))
+    ]
+    for key, field in named:
         if "text" in types.get(field, ()):
             message = (
                 f"{quoted(field)} is analyzed text, and term compares whole values; write {field}.keyword, or match"
             )
-            yield Finding(path=("elasticsearch", "filter"), code="R606", message=message)
+            yield Finding(path=("elasticsearch", key), code="R606", message=message)
 
 
 def _written(selector: VectorSelector) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from watchdog.commands.check import FINDINGS, USAGE, is_missing, show, tell
 from watchdog.commands.formats import Checked, Value
-from watchdog.commands.inquiry import ElasticsearchInquiry, PrometheusInquiry, UnreachableError
+from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, UnreachableError
 from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
 from watchdog.core.rules.document import read_document
@@ -64,7 +64,7 @@ def check_online(paths: Sequence[Path], *, form: str) -> int:
 
 
 async def _ask_and_show(checked: Checked, settings: Settings, *, form: str) -> int:
-    needed = {rule.source for target in checked.targets.values() for rule in target.rules}
+    needed = {_asked(rule) for target in checked.targets.values() for rule in target.rules}
     asked = [(name, target, number) for name, target in checked.targets.items() for number in range(len(target.rules))]
     async with _inquiries(settings, needed) as inquiries:
         free, slot = asyncio.Semaphore(AT_ONCE), float(int(time.time()))
@@ -85,18 +85,23 @@ async def _ask_and_show(checked: Checked, settings: Settings, *, form: str) -> i
     return UNREACHABLE if dead else code
 
 
-async def _answer(inquiries: Mapping[str, Inquiry], rule: Rule, target: Target, *, slot: float) -> Answer:
-    inquiry = inquiries.get(rule.source)
-    if inquiry is None:
-        return Answer()
+def _asked(rule: Rule) -> Asked | str:
+    (kind,) = rule.kinds
+    return ASKED_BY[kind]
+
+
+async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target, *, slot: float) -> Answer:
+    asked = _asked(rule)
+    if isinstance(asked, str):
+        return Answer(
+            values=(Value(target=target.target, alert=rule.alert, color="-", outcome="not asked", reason=asked),)
+        )
+    inquiry = inquiries[asked]
     try:
         findings = await inquiry.findings(rule, target, slot=slot)
     except UnreachableError as error:
         return Answer(unreachable=str(error))
-    measured = {
-        color: await inquiry.source.measure(rule, color=color, namespace=target.namespace, slot=slot)
-        for color in target.colors
-    }
+    measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}
     if all(finding.code in _HARMLESS for finding in findings):
         findings += _refusals(rule, measured)
     values = [_value(target, rule, color, measurement) for color, measurement in measured.items()]
@@ -110,7 +115,7 @@ _HARMLESS = frozenset({"R605", "R606"})
 def _refusals(rule: Rule, measured: Mapping[str, Measurement]) -> list[Finding]:
     reasons = {each.reason: color for color, each in measured.items() if each.failure is Outcome.ERROR}
     return [
-        Finding(path=(rule.source,), code="R604", message=f"asked for {color}, {reason}", at_key=True)
+        Finding(path=(next(iter(rule.kinds)),), code="R604", message=f"asked for {color}, {reason}", at_key=True)
         for reason, color in reasons.items()
     ]
 
@@ -137,24 +142,24 @@ def _problems(name: str, number: int, findings: Collection[Finding]) -> list[Pro
 
 
 @asynccontextmanager
-async def _inquiries(settings: Settings, needed: Collection[str]) -> AsyncIterator[Mapping[str, Inquiry]]:
+async def _inquiries(settings: Settings, needed: Collection[Asked | str]) -> AsyncIterator[Mapping[Asked, Inquiry]]:
     """The servers that the rules ask. Raises NotToldError for one that nobody named."""
     async with AsyncExitStack() as stack:
-        found: dict[str, Inquiry] = {}
-        if "prometheus" in needed:
+        found: dict[Asked, Inquiry] = {}
+        if Asked.PROMETHEUS in needed:
             if settings.prometheus is None:
                 raise NotToldError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
             from watchdog.sources.prometheus import PrometheusSource  # noqa: PLC0415
 
             prometheus = PrometheusSource(settings.prometheus)
             stack.push_async_callback(prometheus.close)
-            found["prometheus"] = PrometheusInquiry(prometheus)
-        if "elasticsearch" in needed:
+            found[Asked.PROMETHEUS] = PrometheusInquiry(prometheus)
+        if Asked.ELASTICSEARCH in needed:
             if settings.elasticsearch is None:
                 raise NotToldError("the rules ask Elasticsearch; say where with WATCHDOG_ELASTICSEARCH__URLS")
             from watchdog.sources.elasticsearch import ElasticsearchSource  # noqa: PLC0415
 
             elasticsearch = ElasticsearchSource(settings.elasticsearch)
             stack.push_async_callback(elasticsearch.close)
-            found["elasticsearch"] = ElasticsearchInquiry(elasticsearch)
+            found[Asked.ELASTICSEARCH] = ElasticsearchInquiry(elasticsearch)
         yield found

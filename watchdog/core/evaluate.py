@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from watchdog.core.eprocess import ALPHA, Comparing, fold
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState, TrippedRule
 from watchdog.core.rules.language import Rule, Target, Threshold
 
@@ -33,15 +34,28 @@ def judge(rule: Rule, measurement: Measurement) -> tuple[Outcome, str]:
     needed = rule.min_samples.value if rule.min_samples else None
     if needed is not None and (measurement.samples or 0.0) < needed:
         return Outcome.INSUFFICIENT, f"{measurement.samples or 0.0:g} samples, {needed:g} are needed"
-    return _compare(value, rule.threshold)
+    return _compare(value, _bounds(rule, measurement.limit), measurement.reason)
 
 
-def _compare(value: float, limit: Threshold) -> tuple[Outcome, str]:
-    if limit.max is not None and value > limit.max:
-        return Outcome.BREACH, f"{value:g} is above {limit.max:g}"
-    if limit.min is not None and value < limit.min:
-        return Outcome.BREACH, f"{value:g} is below {limit.min:g}"
-    return Outcome.OK, f"{value:g} is {limit}"
+def healthy(rule: Rule, limit: float | None) -> str:
+    """What is healthy, for people. A rule without a threshold says it with each value: ``limit`` is the newest one."""
+    bounds = _bounds(rule, limit)
+    return str(bounds) if bounds is not None else "as the rule says"
+
+
+def _bounds(rule: Rule, limit: float | None) -> Threshold | None:
+    return Threshold(max=limit) if limit is not None else rule.threshold
+
+
+def _compare(value: float, bounds: Threshold | None, detail: str) -> tuple[Outcome, str]:
+    detail = f": {detail}" if detail else ""
+    if bounds is None:
+        return Outcome.ERROR, "nothing says what is healthy: neither the rule nor its source"
+    if bounds.max is not None and value > bounds.max:
+        return Outcome.BREACH, f"{value:g} is above {bounds.max:g}{detail}"
+    if bounds.min is not None and value < bounds.min:
+        return Outcome.BREACH, f"{value:g} is below {bounds.min:g}{detail}"
+    return Outcome.OK, f"{value:g} is {bounds}{detail}"
 
 
 def _nothing(rule: Rule, reason: str) -> tuple[Outcome, str]:
@@ -63,7 +77,11 @@ def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: fl
     if state.slot is not None and state.slot - interval <= slot <= state.slot:
         return state
     if state.slot is not None and not 0 <= slot - state.slot <= max(rule.no_data_timeout, interval):
-        state = RuleState(alert=state.alert, key=state.key)
+        state = RuleState(alert=state.alert, key=state.key, comparing=state.comparing)
+    if measurement.counts is not None:
+        known = state.comparing if state.comparing is not None and state.comparing.end <= slot else None
+        state = replace(state, comparing=fold(known, measurement.counts))
+        measurement = _compared(state.comparing, measurement)
     outcome, reason = judge(rule, measurement)
     blind_since = (slot if state.blind_since is None else state.blind_since) if outcome.is_blind else None
     seen = replace(
@@ -73,6 +91,7 @@ def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: fl
         reason=reason,
         value=measurement.value if measurement.value is not None and math.isfinite(measurement.value) else None,
         samples=measurement.samples,
+        limit=state.limit if measurement.limit is None else measurement.limit,
         blind_since=blind_since,
         well_since=(slot if state.well_since is None else state.well_since) if outcome is Outcome.OK else None,
         recent=_recent(rule, state.recent, outcome),
@@ -86,6 +105,16 @@ def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: fl
             return _at_rest(seen)
         case Outcome.INSUFFICIENT | Outcome.NODATA | Outcome.ERROR:
             return seen  # the clock stands still
+
+
+def _compared(comparing: Comparing | None, measurement: Measurement) -> Measurement:
+    """The evidence that the windows amount to, 0 where the difference is too small to act on however certain it is."""
+    if comparing is None:
+        return measurement
+    share, control = comparing.shares
+    value = comparing.evidence if comparing.is_relevant else 0.0
+    told = f"{share:.2%} of requests fail against {control:.2%} of the baseline, in {comparing.windows} windows"
+    return Measurement(value=value, limit=1 / ALPHA, samples=measurement.samples, reason=told)
 
 
 def _recent(rule: Rule, recent: tuple[Outcome, ...], outcome: Outcome) -> tuple[Outcome, ...]:
@@ -159,7 +188,7 @@ def evidence(rule: Rule, state: RuleState) -> TrippedRule:
     return TrippedRule(
         alert=rule.alert,
         value=state.value,
-        threshold=str(rule.threshold),
+        threshold=healthy(rule, state.limit),
         since=state.active_at if state.active_at is not None else state.slot or 0.0,
     )
 

@@ -185,9 +185,18 @@ def share(journal: Journal, alerts: Iterable[str]) -> Journal:
 
 
 def worth_keeping(journal: Journal) -> Journal:
-    """The journal without the states that a restart may lose: rules at rest begin at rest."""
-    states = {alert: state for alert, state in journal.states.items() if state.phase is not Phase.INACTIVE}
-    return replace(journal, states=states)
+    """The journal without what a restart may lose: rules at rest begin at rest, but for what was compared so far."""
+    kept = {
+        alert: state if state.phase is not Phase.INACTIVE else _at_rest(state)
+        for alert, state in journal.states.items()
+        if state.phase is not Phase.INACTIVE or state.comparing is not None
+    }
+    return replace(journal, states=kept)
+
+
+def _at_rest(state: RuleState) -> RuleState:
+    """Without what changes in each slot, so that the journal is not written in each."""
+    return RuleState(alert=state.alert, key=state.key, comparing=state.comparing)
 
 
 def trips(journal: Journal) -> tuple[Trip, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from watchdog.core.eprocess import Comparing, Counts
 from watchdog.core.instant import Instant
 
 Selector = Mapping[str, str]
@@ -56,11 +57,15 @@ class Measurement:
 
     A source never raises: a failure is a measurement whose ``failure`` is NODATA or ERROR and whose ``reason`` is a
     sentence; INSUFFICIENT stands for a slot in which nobody was asked yet. ``samples`` is the size of the evidence
-    behind ``value`` (requests, documents), None when nobody asked.
+    behind ``value`` (requests, documents), None when nobody asked. Of a value, ``reason`` says what it was made of.
+    ``limit`` is the highest healthy value of this slot, for the kinds of rule that have no threshold of their own;
+    ``counts`` are still to be compared with what was counted before.
     """
 
     value: float | None = None
+    limit: float | None = None
     samples: float | None = None
+    counts: Counts | None = None
     failure: Outcome | None = None
     reason: str = ""
     trouble: Trouble | None = None
@@ -84,7 +89,8 @@ class RuleState:
     Instants are Unix seconds, spans are seconds. ``breached_for`` is the clock that ``for`` is compared with: it
     advances with breaching slots only; ``well_since`` is the first slot of the unbroken run of healthy ones. ``recent``
     holds the last ``evaluation_periods`` outcomes, the newest last. ``shared`` says that the other color has breached
-    too since this rule fires; it lasts until the rule is at rest.
+    too since this rule fires; it lasts until the rule is at rest. ``comparing`` is what the windows of a comparing rule
+    have said so far.
     """
 
     alert: str
@@ -93,15 +99,31 @@ class RuleState:
     active_at: Instant | None = None
     breached_for: float = 0.0
     recent: tuple[Outcome, ...] = ()
+    comparing: Comparing | None = None
     ok_since: Instant | None = None
     well_since: Instant | None = None
     blind_since: Instant | None = None
     slot: Instant | None = None
     outcome: Outcome | None = None
     value: float | None = None
+    limit: float | None = None
     samples: float | None = None
     reason: str = ""
     shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStatus:
+    """A container that waits or was restarted.
+
+    ``waiting`` is the reason that it waits for, "" when it runs; ``ended_at`` is when its run before this one ended.
+    """
+
+    pod: str
+    restarts: int = 0
+    waiting: str = ""
+    running_since: Instant | None = None
+    ended_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +132,8 @@ class DeploymentStatus:
 
     ``replicas`` is the wanted number, which ``scaled_by`` wrote last; ``ready`` counts the pods that are ready.
     ``labels`` are its pods' and ``grace`` is how many seconds one may take to end. ``flux_off``: Flux leaves it alone.
+    ``troubled`` are the containers that wait or were restarted; ``stuck`` says why the rollout makes no progress, ""
+    when it does.
     """
 
     name: str
@@ -123,6 +147,8 @@ class DeploymentStatus:
     labels: Selector = field(default_factory=dict)
     grace: float = 30.0
     scaled_by: str = ""
+    troubled: tuple[ContainerStatus, ...] = ()
+    stuck: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from watchdog.announce import Silent
 from watchdog.core.alert import Alert
+from watchdog.core.evaluate import healthy
 from watchdog.core.model import Phase, RuleState
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
@@ -105,7 +106,7 @@ class TerminalView(Silent):
 
     def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:  # noqa: ARG002 - the reporter's shape
         """One more value of a rule."""
-        shown = self._rules.setdefault(rule.alert, _Rule(str(rule.threshold), state))
+        shown = self._rules.setdefault(rule.alert, _Rule(healthy(rule, state.limit), state))
         shown.state = state
         if state.value is not None:
             shown.values.append(state.value)

@@ -1,4 +1,4 @@
-"""Measures rules by searches in Elasticsearch: those of one moment in one request.
+"""Measures rules by searches in Elasticsearch, those of one moment in one request, or by one ES|QL query.
 
 Law: `measure` ends within the deadline, with a measurement; an answer from fewer shards than there are is none, and
 neither is a search for a field that no index has.
@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 from watchdog.core.model import Measurement, Trouble
 from watchdog.core.placeholders import fill
-from watchdog.core.rules.language import ElasticsearchQuery, Rule
+from watchdog.core.rules.kinds import ElasticsearchQuery
+from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
+from watchdog.sources.esql import build_esql, read_esql
 from watchdog.sources.failure import sentence
 from watchdog.sources.fields import Needs, asked_fields, field_problems, needs_of
 from watchdog.sources.patience import Patience, asked_to_wait
@@ -87,9 +89,12 @@ class ElasticsearchSource:
         query = rule.elasticsearch
         if query is None:
             return Measurement.error(f"rule {rule.alert} has no Elasticsearch query")
+        names = {"color": color, "namespace": namespace}
         try:
             async with asyncio.timeout(self._settings.deadline):
-                return await self._measure(query, {"color": color, "namespace": namespace}, slot)
+                if query.esql is not None:
+                    return await self._esql(query, names, slot, needs_samples=rule.min_samples is not None)
+                return await self._measure(query, names, slot)
         except TimeoutError:
             said = f"{self._server} did not answer within {self._settings.deadline:g} s"
             return Measurement.error(sentence(said))
@@ -104,7 +109,7 @@ class ElasticsearchSource:
 
     async def _measure(self, query: ElasticsearchQuery, names: dict[str, str], slot: float) -> Measurement:
         body = build_search(query, names, slot=slot, patience=self._settings.deadline * _SERVER_SHARE)
-        search = Search(fill(query.index, names), json.dumps(body))
+        search = Search(fill(query.index or "", names), json.dumps(body))
         answer = await self._searches.ask(search)
         try:
             measurement = read_search(answer, query, slot=slot, server=self._server)
@@ -115,9 +120,21 @@ class ElasticsearchSource:
             return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
         return measurement
 
+    async def _esql(
+        self, query: ElasticsearchQuery, names: dict[str, str], slot: float, *, needs_samples: bool
+    ) -> Measurement:
+        """It names its indices and fields by itself, and is refused when they are not there."""
+
+        async def ask(proof: Proof) -> Measurement:
+            client = self._client.options(headers=proof.headers)
+            answer = await client.esql.query(**build_esql(query, names, slot=slot), allow_partial_results=False)
+            return read_esql(answer.body, needs_samples=needs_samples, server=self._server)
+
+        return await self._exchange(ask)
+
     async def _field_problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[str]:
         """What is wrong with the fields of a query, looked at when it is new, now and then, and while it is wrong."""
-        index, needs = fill(query.index, names), needs_of(query, names)
+        index, needs = fill(query.index or "", names), needs_of(query, names)
         if time.monotonic() < self._fields_seen.get((index, needs), 0.0) + FIELDS_SECONDS:
             return []
         try:

@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import Any
 
 from watchdog.core.model import Measurement, Trouble
-from watchdog.core.rules.language import MinSamples, PrometheusQuery
+from watchdog.core.rules.kinds import PrometheusQuery
+from watchdog.core.rules.language import MinSamples
 from watchdog.sources.answer import Answer, AnswerError, believe, quote, refusal
 
 _FLOAT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|[+-]?Inf", re.ASCII)
@@ -125,17 +126,30 @@ def to_measurement(
     """The measurement of a rule. ``samples`` is the reading of ``min_samples.expr``, None when there is none."""
     if value.error:
         return value.failed()
-    if samples is not None and samples.error:
-        return samples.failed("min_samples: ")
-    count = None if samples is None else (samples.value or 0.0)
-    if count is not None and not math.isfinite(count):
-        # NaN would pass every comparison with the minimum.
-        return Measurement.error(f"min_samples: {server} answered {count}, which is no number of samples")
+    if (failed := why_uncounted(samples, server=server)) is not None:
+        return failed
+    count = count_of(samples)
     if value.value is not None:
         return Measurement(value=value.value, samples=count)
     if query.absent_is_zero and min_samples is not None and count is not None and count >= min_samples.value:
         return Measurement(value=0.0, samples=count)
     return Measurement.nodata(f"{server} has no series for the expression at this instant", samples=count)
+
+
+def count_of(samples: Reading | None) -> float | None:
+    """How many samples were counted, None when nobody asked."""
+    return None if samples is None else (samples.value or 0.0)
+
+
+def why_uncounted(samples: Reading | None, *, server: str) -> Measurement | None:
+    """The error that it is when the samples are no number; None when they are, or nobody asked."""
+    if samples is not None and samples.error:
+        return samples.failed("min_samples: ")
+    count = count_of(samples)
+    if count is not None and not math.isfinite(count):
+        # NaN would pass every comparison with the minimum.
+        return Measurement.error(f"min_samples: {server} answered {count}, which is no number of samples")
+    return None
 
 
 def _check_success(status: int, envelope: Mapping[str, Any]) -> None:

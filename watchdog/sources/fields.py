@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchdog.core.placeholders import fill
-from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.sources.answer import quote
 
 _EXACT = frozenset({"term", "terms", "terms_set", "prefix", "wildcard", "regexp"})
@@ -43,10 +43,13 @@ class Needs:
 
 
 def needs_of(query: ElasticsearchQuery, names: Mapping[str, str]) -> Needs:
-    """What a rule's search needs, with its placeholders filled."""
+    """What a rule's search needs, with its placeholders filled; there is no parser for KQL."""
     parts: list[Needs | Field] = [Field(query.timestamp_field, "timestamp_field", is_time=True)]
     parts += [_dsl(clause, names, "filter") for clause in query.filter]
-    parts.append(_lucene(fill(query.query, names), "query"))
+    if query.query is not None:
+        parts.append(_lucene(fill(query.query, names), "query"))
+    if query.dsl is not None:
+        parts.append(_dsl(query.dsl, names, "dsl"))
     if query.ratio_of is not None:
         parts.append(_lucene(fill(query.ratio_of, names), "ratio_of"))
     return Needs(tuple(parts))

@@ -11,7 +11,7 @@ from typing import Any
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
-from watchdog.core.rules.language import ElasticsearchQuery
+from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.sources.answer import AnswerError, quote, refusal
 from watchdog.sources.failure import sentence
 
@@ -31,7 +31,7 @@ def build_search(query: ElasticsearchQuery, names: Mapping[str, str], *, slot: f
     start, end = window(query, slot)
     time = query.timestamp_field
     whole = {"match_all": {}} if query.ratio_of is None else _lucene(fill(query.ratio_of, names))
-    matches = {"matches": {"filter": _lucene(fill(query.query, names))}}
+    matches = {"matches": {"filter": _matching(query, names)}}
     counts = {
         "window": {"filter": _span(time, start, end), "aggs": matches},
         "recent": {"filter": _span(time, (start + end) / 2, slot)},
@@ -49,6 +49,12 @@ def build_search(query: ElasticsearchQuery, names: Mapping[str, str], *, slot: f
         "sort": [{time: "desc"}],
         "aggs": {"whole": {"filter": whole, "aggs": counts}},
     }
+
+
+def narrowing(query: ElasticsearchQuery, names: Mapping[str, str], *, slot: float) -> Json:
+    """What every document that counts has to match: the window, and the filters of the rule."""
+    start, end = window(query, slot)
+    return _all(_span(query.timestamp_field, start, end), *(_filled(one, names) for one in query.filter))
 
 
 def read_search(body: Any, query: ElasticsearchQuery, *, slot: float, server: str) -> Measurement:
@@ -123,6 +129,16 @@ def read_refusal(status: int, body: Any) -> AnswerError:
             case _:
                 continue
     return refusal(status, quote(str(error.get("type", ""))))
+
+
+def _matching(query: ElasticsearchQuery, names: Mapping[str, str]) -> Json:
+    """The clause of the rule, in the language that it is written in."""
+    if query.dsl is not None:
+        clause: Json = _filled(query.dsl, names)
+        return clause
+    if query.kql is not None:
+        return {"kql": {"query": fill(query.kql, names)}}
+    return _lucene(fill(query.query or "", names))
 
 
 def _lucene(text: str) -> Json:

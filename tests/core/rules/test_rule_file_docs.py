@@ -30,6 +30,6 @@ def test_the_defaults_are_those_of_the_models(model: type[BaseModel]) -> None:
         if field.is_required():
             assert any(text.startswith("required") for _, text in told), name
         elif isinstance(default, float) and told[0][0].startswith("duration"):
-            assert parse_duration(told[0][1]) == default, name
+            assert default in {parse_duration(text) for kind, text in told if kind.startswith("duration")}, name
         elif isinstance(default, bool | int | str):
             assert told[0][1].strip('"') == str(default).lower(), name

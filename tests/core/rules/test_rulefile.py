@@ -338,11 +338,6 @@ COUNTED = "min_samples: {expr: sum(increase(…[2m])), value: 200}"
         ),
         pytest.param("max: 3", "8:5: 'max' does not belong here; move it to threshold", id="max without its threshold"),
         pytest.param(
-            "burn_rate: {}",
-            "8:5: 'burn_rate' is not in this version; use prometheus with expr, or elasticsearch with query",
-            id="a kind of rule of later versions",
-        ),
-        pytest.param(
             "<<: {for: 5m}", "8:5: << is a merge key; merge keys are not accepted: write the keys out", id="a merge key"
         ),
         pytest.param(
@@ -566,14 +561,6 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
             ["elasticsearch: {index: a b, query: a}"],
             ["7:28: 'a b' is not an index pattern; write it without spaces, such as logs-banking-*"],
             id="an index with a space",
-        ),
-        pytest.param(
-            ["elasticsearch: {index: i, kql: a}"],
-            [
-                "7:20: the key 'query' is missing; add query: log.level:ERROR",
-                "7:31: 'kql' is not in this version; use prometheus with expr, or elasticsearch with query",
-            ],
-            id="a language of later versions",
         ),
         pytest.param(
             ["elasticsearch: {index: i, query: a, timestamp_field: a b}"],
@@ -903,6 +890,66 @@ rules:
       timestamp_field: "@timestamp"
     threshold: {max: 0.1}
     min_samples: 500
+  - alert: C
+    kubernetes:
+      count: unready_pods
+      share: true
+    threshold: {max: 0.5}
+  - alert: D
+    kubernetes:
+      count: restarts
+      window: 10m
+    threshold: {max: 0}
+  - alert: E
+    burn_rate:
+      error_expr: 'sum(rate(errors[{{ window }}]))'
+      total_expr: 'sum(rate(requests[{{ window }}]))'
+      absent_is_zero: true
+      objective: 99.9%
+      period: 30d
+      pairs:
+        - long: 1h
+          short: 5m
+          budget: 2%
+  - alert: F
+    http:
+      url: "http://web-{{ color }}/"
+      measure: failure
+      status: [200]
+      body: ok
+      timeout: 2s
+    threshold: {max: 0}
+  - alert: G
+    compare:
+      error_expr: 'sum(increase(errors[{{ window }}]))'
+      total_expr: 'sum(increase(requests[{{ window }}]))'
+      absent_is_zero: true
+      baseline: preview
+      baseline_error_expr: 'sum(increase(errors[{{ window }}]))'
+      baseline_total_expr: 'sum(increase(requests[{{ window }}]))'
+      window: 1m
+      dispersion: 2
+  - alert: H
+    compare:
+      error_expr: 'sum(increase(errors[{{ window }}]))'
+      total_expr: 'sum(increase(requests[{{ window }}]))'
+      baseline: offset
+      offset: 1d
+  - alert: I
+    elasticsearch:
+      index: logs-*
+      dsl:
+        term: {a: b}
+    threshold: {max: 1}
+  - alert: J
+    elasticsearch:
+      index: logs-*
+      kql: "error"
+    threshold: {max: 1}
+  - alert: K
+    elasticsearch:
+      esql: "FROM logs | STATS COUNT(*)"
+    threshold: {max: 1}
 """
 VALUES = r"""
 ~
@@ -936,9 +983,13 @@ word
 def test_every_key_is_in_the_file_of_every_key() -> None:
     parsed(EVERY_KEY)
     words = EVERY_KEY.replace("- ", "").replace("{max", "max").split()
-    assert {word.removesuffix(":") for word in words if word.endswith(":")} - {"app", "team", "summary"} == set(
-        EXAMPLES
-    )
+    assert {word.removesuffix(":") for word in words if word.endswith(":")} - {
+        "app",
+        "team",
+        "summary",
+        "term",
+        "{a",
+    } == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("value", VALUES.splitlines())

@@ -26,6 +26,21 @@ def logs(query: str = "a", *, rest: str = "threshold: {max: 0.1}", **keys: str) 
     return f"elasticsearch: {{{told}}} | {rest}"
 
 
+def burning(errors: str = GREEN, total: str = GREEN, *, acts: bool = True, by: str = "") -> str:
+    samples = f"min_samples: {{expr: 'sum(increase(t{{{GREEN}}}[2m]))', value: 200}}"
+    return (
+        f"burn_rate: {{objective: 99%, pairs: [{{long: 1h, budget: 2%}}], "
+        f"error_expr: 'sum {by} (rate(e{{{errors}}}[{{{{ window }}}}]))', "
+        f"total_expr: 'sum(rate(t{{{total}}}[{{{{ window }}}}]))'}} | {samples}"
+        + (" | action: rollback | for: 1m" if acts else "")
+    )
+
+
+def comparing(labels: str) -> str:
+    exprs = [f"{key}_expr: 'sum(increase(x{{{labels}}}[{{{{ window }}}}]))'" for key in ("error", "total")]
+    return f"compare: {{baseline: concurrent, {', '.join(exprs)}}}"
+
+
 @pytest.mark.parametrize(
     "expr",
     [
@@ -132,6 +147,26 @@ def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 5}"), ["R513"], id="always below 5"),
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0.9, max: 1}"), [], id="a share of healthy lines"),
         pytest.param(logs(rest="threshold: {max: 5}"), [], id="a count"),
+        pytest.param(burning(), [], id="a careful burn rate"),
+        pytest.param(burning(by="by (pod)"), ["R506"], id="several series of a burn rate"),
+        pytest.param(burning(by="by (pod)", acts=False), [], id="several series of a burn rate that only alerts"),
+        pytest.param(burning(total='a="b"'), ["R511"], id="the budget of both colors"),
+        pytest.param(burning(total='a="b"', acts=False), [], id="the budget of both colors in an alert"),
+        pytest.param(burning('color="grene"', acts=False), ["R507"], id="an unknown color in a burn rate"),
+        pytest.param(comparing(GREEN), [], id="a careful comparison"),
+        pytest.param(comparing('color="grene"'), ["R507", "R507"], id="an unknown color in a comparison"),
+        pytest.param(
+            "elasticsearch: {index: logs, dsl: {term: {color: grene}}} | threshold: {max: 5}",
+            ["R507"],
+            id="an unknown color in a clause",
+        ),
+        pytest.param(
+            "elasticsearch: {index: logs, kql: 'a: {{ color }}', ratio_of: '*'} | threshold: {max: 0.1} | "
+            "min_samples: 5 | action: rollback | for: 1m",
+            ["R511"],
+            id="documents of both colors beside KQL",
+        ),
+        pytest.param("kubernetes: {count: restarts} | threshold: {max: 0}", [], id="what asks no server"),
     ],
 )
 def test_a_rule(rule: str, found: list[str]) -> None:

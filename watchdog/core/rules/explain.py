@@ -74,6 +74,11 @@ def _code(error: ErrorDetails) -> str:
     return _CODES.get(error["type"], "R207")
 
 
+def missing_key(path: KeyPath) -> Finding:
+    """A key that has to be there."""
+    return Finding(path=path, code="R202", message=_missing(path))
+
+
 def _sentence(error: ErrorDetails, word: str) -> str:
     """What is wrong, and the cure. ``word`` is the value as written, if it is a bare word."""
     match error["type"]:

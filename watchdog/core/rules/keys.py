@@ -9,17 +9,16 @@ import difflib
 
 from pydantic import BaseModel
 
-from watchdog.core.rules.language import (
+from watchdog.core.rules.kinds import (
+    BurnRate,
+    Comparison,
     ElasticsearchQuery,
-    GitOps,
-    MinSamples,
+    HttpProbe,
+    KubernetesCheck,
+    Pair,
     PrometheusQuery,
-    Rollback,
-    Rule,
-    Service,
-    Target,
-    Threshold,
 )
+from watchdog.core.rules.language import GitOps, MinSamples, Rollback, Rule, Service, Target, Threshold
 from watchdog.core.rules.problem import KeyPath, quoted
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -30,6 +29,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rules": Rule,
     "prometheus": PrometheusQuery,
     "elasticsearch": ElasticsearchQuery,
+    "kubernetes": KubernetesCheck,
+    "burn_rate": BurnRate,
+    "pairs": Pair,
+    "http": HttpProbe,
+    "compare": Comparison,
     "threshold": Threshold,
     "min_samples": MinSamples,
 }
@@ -57,6 +61,10 @@ EXAMPLES = {
     "alert": "alert: FrontendErrorRatio",
     "prometheus": "prometheus: {expr: …}",
     "elasticsearch": 'elasticsearch: {index: "logs-*", query: "log.level:ERROR"}',
+    "kubernetes": "kubernetes: {count: unready_pods}",
+    "burn_rate": "burn_rate: {objective: 99.9%, …}",
+    "http": 'http: {url: "http://web-{{ color }}:8080/healthz"}',
+    "compare": "compare: {baseline: concurrent, …}",
     "threshold": "threshold: {max: 0.05}",
     "min_samples": "min_samples: 500",
     "for": "for: 1m",
@@ -74,17 +82,40 @@ EXAMPLES = {
     "index": 'index: "logs-banking-*"',
     "max_age": "max_age: 5m",
     "query": "query: log.level:ERROR",
+    "dsl": "dsl: {term: {log.level: ERROR}}",
+    "kql": 'kql: "log.level: ERROR"',
+    "esql": "esql: FROM logs-* | WHERE … | STATS COUNT(*)",
     "filter": 'filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]',
     "ratio_of": 'ratio_of: "*"',
     "timeframe": "timeframe: 5m",
     "query_delay": "query_delay: 60s",
     "timestamp_field": 'timestamp_field: "@timestamp"',
+    "count": "count: unready_pods",
+    "window": "window: 10m",
+    "share": "share: true",
+    "error_expr": 'error_expr: sum(rate(…{code=~"5.."}[{{ window }}]))',
+    "total_expr": "total_expr: sum(rate(…[{{ window }}]))",
+    "objective": "objective: 99.9%",
+    "period": "period: 30d",
+    "pairs": "pairs: [{long: 1h, budget: 2%}]",
+    "long": "long: 1h",
+    "short": "short: 5m",
+    "budget": "budget: 2%",
+    "url": 'url: "http://web-{{ color }}:8080/healthz"',
+    "measure": "measure: latency",
+    "status": "status: [200]",
+    "body": "body: ok",
+    "timeout": "timeout: 2s",
+    "baseline": "baseline: concurrent",
+    "baseline_error_expr": "baseline_error_expr: sum(increase(…[{{ window }}]))",
+    "baseline_total_expr": "baseline_total_expr: sum(increase(…[{{ window }}]))",
+    "offset": "offset: 1d",
+    "dispersion": "dispersion: 2",
     "min": "min: 1",
     "max": "max: 0.05",
     "value": "value: 200",
 }
 
-_LATER = frozenset({"burn_rate", "compare", "kubernetes", "http", "kql", "esql", "dsl"})
 _OTHER_WORKLOADS = frozenset({"statefulset", "daemonset", "replicaset", "job", "cronjob", "rollout", "pod", "kind"})
 _LONGEST_KEY = 60
 
@@ -98,8 +129,6 @@ def unknown_key(path: KeyPath) -> str:
     """What to say of a key that its section does not have."""
     key, section = str(path[-1]), section_of(path[:-1])
     known = keys_of(SECTIONS[section])
-    if key in _LATER:
-        return f"{quoted(key)} is not in this version; use prometheus with expr, or elasticsearch with query"
     if key.lower() in _OTHER_WORKLOADS:
         both = EXAMPLES["deployment"]
         return f"unknown key {quoted(key)}; only Deployments are rolled back; name those of both colors with {both}"

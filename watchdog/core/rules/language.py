@@ -14,42 +14,38 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from watchdog.core.placeholders import fill
+from watchdog.core.rules.kinds import (
+    BurnRate,
+    Comparison,
+    ElasticsearchQuery,
+    HttpProbe,
+    Kind,
+    KubernetesCheck,
+    PrometheusQuery,
+)
 from watchdog.core.rules.problem import ValueRefusedError
+from watchdog.core.rules.strict import Strict
 from watchdog.core.rules.values import (
     AlertName,
     AnnotationText,
     Colors,
     DeploymentTemplate,
     DnsLabel,
-    FieldName,
     Finite,
-    IndexPattern,
     Interval,
     LabelName,
     LabelText,
     PositiveNumber,
     PositiveSeconds,
-    QueryFilter,
     QueryText,
     Seconds,
     SelectorKey,
     SelectorValue,
     Share,
 )
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        populate_by_name=True,
-        allow_inf_nan=True,
-        use_attribute_docstrings=True,
-    )
 
 
 class Mode(StrEnum):
@@ -59,7 +55,7 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
-class Service(_Strict):
+class Service(Strict):
     """A Service, its Deployments by color, and the part of its selector that differs by color."""
 
     name: DnsLabel
@@ -82,14 +78,14 @@ class Service(_Strict):
         return {key: fill(text, {"color": color}) for key, text in self.selector.items()}
 
 
-class GitOps(_Strict):
+class GitOps(Strict):
     """What is told to a controller that keeps the cluster as Git has it, and would undo a rollback."""
 
     flux: Literal["leave", "pause"] = "leave"
     """pause: switch Flux off on what a rollback writes, until it is undone."""
 
 
-class Rollback(_Strict):
+class Rollback(Strict):
     """How a target is rolled back."""
 
     scale_down_delay: Seconds = 30.0
@@ -108,37 +104,7 @@ class Rollback(_Strict):
     """What is told to a GitOps controller."""
 
 
-class PrometheusQuery(_Strict):
-    """A PromQL expression that yields one value."""
-
-    expr: QueryText
-    """The expression. It yields a value; the comparison is the rule's threshold."""
-    absent_is_zero: bool = False
-    """An empty answer is 0 when min_samples shows that there were requests."""
-    max_age: PositiveSeconds | None = None
-    """How old the newest sample of each series may be. Leave it out for the source's own, which is 2m by default."""
-
-
-class ElasticsearchQuery(_Strict):
-    """A Lucene query: the number of matches, or their share of the documents that match ``ratio_of``."""
-
-    index: IndexPattern
-    """The index, data stream or pattern to search."""
-    query: QueryText
-    """A Lucene query; its matches are counted."""
-    filter: QueryFilter = Field(default_factory=list)
-    """Query DSL that narrows both query and ratio_of."""
-    ratio_of: QueryText | None = None
-    """A Lucene query; the value is the matches of query divided by the matches of this. Leave it out for a count."""
-    timeframe: PositiveSeconds = 300.0
-    """How much time one measurement covers."""
-    query_delay: Seconds = 60.0
-    """How far behind now the window ends, for documents that arrive late."""
-    timestamp_field: FieldName = "@timestamp"
-    """The field that holds a document's time."""
-
-
-class Threshold(_Strict):
+class Threshold(Strict):
     """The healthy range, both ends included."""
 
     min: Finite | None = None
@@ -162,7 +128,7 @@ class Threshold(_Strict):
         return " and ".join(bounds)
 
 
-class MinSamples(_Strict):
+class MinSamples(Strict):
     """How much evidence a value needs: requests counted by ``expr``, or the documents of ``ratio_of``.
 
     A bare number stands for ``value`` alone.
@@ -180,12 +146,28 @@ class MinSamples(_Strict):
         return {"value": given} if is_number else given
 
 
-KINDS = ("prometheus", "elasticsearch")
+KINDS = ("prometheus", "elasticsearch", "kubernetes", "burn_rate", "http", "compare")
 """The keys of a rule that say what it asks, in the order of the documents."""
+SOURCES = {"burn_rate": "prometheus"}
+"""Who answers a kind, where it is not of the same name."""
+BOUND_THEMSELVES = frozenset({"burn_rate", "compare"})
+"""Kinds that say by themselves what is too much; the others need a threshold."""
+
+EXPRESSIONS = (
+    ("prometheus", "expr"),
+    ("burn_rate", "error_expr"),
+    ("burn_rate", "total_expr"),
+    ("compare", "error_expr"),
+    ("compare", "total_expr"),
+    ("compare", "baseline_error_expr"),
+    ("compare", "baseline_total_expr"),
+    ("min_samples", "expr"),
+)
+"""Where PromQL stands in a rule."""
 
 
-class Rule(_Strict):
-    """One rule. Exactly one source; the comparison is ``threshold``, never part of the query."""
+class Rule(Strict):
+    """One rule. Exactly one kind; the comparison is ``threshold``, never part of the query."""
 
     alert: AlertName
     """The name of the rule, unique in its file."""
@@ -193,8 +175,16 @@ class Rule(_Strict):
     """Ask Prometheus."""
     elasticsearch: ElasticsearchQuery | None = None
     """Ask Elasticsearch."""
-    threshold: Threshold
-    """The healthy range of the value."""
+    kubernetes: KubernetesCheck | None = None
+    """Look at the pods and Deployments of the color."""
+    burn_rate: BurnRate | None = None
+    """Ask Prometheus how fast an error budget is spent."""
+    http: HttpProbe | None = None
+    """Ask the application itself."""
+    compare: Comparison | None = None
+    """Ask Prometheus whether the active color fails more than a baseline."""
+    threshold: Threshold | None = None
+    """The healthy range of the value; a kind of rule that says by itself what is too much has none."""
     min_samples: MinSamples | None = None
     """How much evidence a value needs before it counts at all."""
     for_: Seconds = Field(default=0.0, alias="for")
@@ -219,9 +209,20 @@ class Rule(_Strict):
     """Texts of its alerts, such as summary and runbook_url."""
 
     @property
-    def source(self) -> Literal["prometheus", "elasticsearch"]:
-        """The name of the source that the rule asks."""
-        return "prometheus" if self.prometheus is not None else "elasticsearch"
+    def kinds(self) -> dict[str, Kind]:
+        """What the rule asks, by the key that says so: exactly one in a rule that was checked."""
+        return {name: kind for name in KINDS if (kind := getattr(self, name)) is not None}
+
+    @property
+    def expressions(self) -> dict[tuple[str, str], str]:
+        """The PromQL in the rule, by where it stands."""
+        written = {(section, key): getattr(getattr(self, section), key, None) for section, key in EXPRESSIONS}
+        return {place: text for place, text in written.items() if text is not None}
+
+    @property
+    def source(self) -> str:
+        """The name of the source that the rule asks, "" for a rule that asks nobody."""
+        return next((SOURCES.get(name, name) for name in self.kinds), "")
 
     @cached_property
     def digest(self) -> str:
@@ -236,7 +237,7 @@ class Rule(_Strict):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class Target(_Strict):
+class Target(Strict):
     """What is rolled back as one unit: a namespace, its Services in switching order, and the rules that watch them."""
 
     target: DnsLabel

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
-from watchdog.core.rules.language import ElasticsearchQuery, Rule
 from watchdog.core.rules.lucene import LuceneError, check_lucene
 from watchdog.core.rules.problem import Finding
 from watchdog.core.rules.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
+
+if TYPE_CHECKING:
+    from watchdog.core.rules.kinds import ElasticsearchQuery
+    from watchdog.core.rules.language import Rule
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 STAND_IN = "zqcolor"
 """What stands for {{ color }} in the tree of an expression."""
 _STAND_INS = {"color": STAND_IN, "namespace": "zqspace"}
+_SPAN = "5m"
 
 
 def lint_promql(text: str) -> Iterator[Finding]:
@@ -77,21 +82,36 @@ def lint(rule: Rule) -> Iterator[Finding]:
 def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
     dividend = dividend_of(tree)
     if dividend is not None and rule.min_samples is None:
-        yield _no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
+        yield no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
     if STAND_IN not in str(dividend or tree):
         subject = "what is divided" if STAND_IN in str(tree) else "the expression"
         yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
 
 
 def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
-    if search.ratio_of is not None and rule.min_samples is None:
-        yield _no_evidence("documents", "min_samples: 500")
-    if "color" not in names_in(" ".join([search.index, search.query, *texts(search.filter)])):
+    is_ratio = search.ratio_of is not None or "/" in (search.esql or "")
+    if is_ratio and rule.min_samples is None:
+        yield no_evidence("documents", "min_samples: 500")
+    if "color" not in names_in(" ".join([search.index or "", *texts(search.asked), *texts(search.filter)])):
         cure = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
-        yield _colorless("elasticsearch", "query", subject="the query", cure=cure)
+        yield _colorless("elasticsearch", search.language, subject="the query", cure=cure)
 
 
-def _no_evidence(unit: str, cure: str) -> Finding:
+def is_division(text: str) -> bool:
+    """True for an expression whose value is one quantity divided by another."""
+    tree = tree_of(text)
+    return tree is not None and dividend_of(tree) is not None
+
+
+def colorless_promql(text: str, path: tuple[str, ...]) -> Iterator[Finding]:
+    """What is wrong with an expression that is the same for both colors."""
+    tree = tree_of(text)
+    if tree is not None and STAND_IN not in str(tree):
+        yield _colorless(*path, subject="the expression", cure='color="{{ color }}" in its selectors')
+
+
+def no_evidence(unit: str, cure: str) -> Finding:
+    """A rule that would roll back on a ratio of next to nothing."""
     return Finding(
         path=("action",),
         code="R502",
@@ -118,7 +138,12 @@ def tree_of(text: str) -> Expr | None:
 
 def _sample(text: str) -> str:
     """The text with a stand-in of the same length for each placeholder, so that offsets stay what they are."""
-    return _PLACEHOLDER.sub(lambda match: _STAND_INS.get(match.group(1), "").ljust(len(match.group()), "x"), text)
+    return _PLACEHOLDER.sub(_stand_in, text)
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    name, length = match.group(1), len(match.group())
+    return _SPAN.ljust(length) if name == "window" else _STAND_INS.get(name, "").ljust(length, "x")
 
 
 def texts(given: object) -> Iterator[str]:

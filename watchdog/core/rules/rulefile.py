@@ -8,14 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, assert_never
 
 from pydantic import ValidationError
 
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.document import Document, read_document
-from watchdog.core.rules.explain import empty, explain
-from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.explain import empty, explain, missing_key
+from watchdog.core.rules.kinds import (
+    BurnRate,
+    Comparison,
+    ElasticsearchQuery,
+    HttpProbe,
+    Kind,
+    KubernetesCheck,
+    PrometheusQuery,
+)
+from watchdog.core.rules.kinds.burn_rate import check_burn_rate
+from watchdog.core.rules.kinds.compare import check_comparison
+from watchdog.core.rules.kinds.elasticsearch import check_elasticsearch, missing_keys
+from watchdog.core.rules.kinds.kubernetes import check_kubernetes
+from watchdog.core.rules.kinds.probe import check_probe
+from watchdog.core.rules.kinds.prometheus import check_counter, check_prometheus
+from watchdog.core.rules.language import BOUND_THEMSELVES, EXPRESSIONS, Rule, Target
 from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
 from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
 from watchdog.core.rules.safety import lint_target
@@ -26,22 +41,34 @@ OPTIONAL: tuple[KeyPath, ...] = (
     ("prometheus",),
     ("prometheus", "max_age"),
     ("elasticsearch",),
+    ("elasticsearch", "index"),
+    ("elasticsearch", "query"),
+    ("elasticsearch", "dsl"),
+    ("elasticsearch", "kql"),
+    ("elasticsearch", "esql"),
     ("elasticsearch", "ratio_of"),
+    ("kubernetes",),
+    ("burn_rate",),
+    ("burn_rate", "pairs", "short"),
+    ("http",),
+    ("http", "body"),
+    ("compare",),
+    ("compare", "baseline_error_expr"),
+    ("compare", "baseline_total_expr"),
+    ("compare", "offset"),
+    ("threshold",),
     ("threshold", "min"),
     ("threshold", "max"),
     ("min_samples",),
     ("min_samples", "expr"),
 )
-"""Where a rule may say nothing; a key that is there without a value was forgotten, and is not the same."""
+"""Where a rule may say nothing, in each item of a list; a key without a value was forgotten, and is not the same."""
 
 QUERIES: dict[KeyPath, Callable[[str], Iterator[Finding]]] = {
-    ("prometheus", "expr"): lint_promql,
-    ("min_samples", "expr"): lint_promql,
+    **dict.fromkeys(EXPRESSIONS, lint_promql),
     ("elasticsearch", "query"): lint_lucene,
     ("elasticsearch", "ratio_of"): lint_lucene,
 }
-
-_COUNTED = "min_samples: {expr: sum(increase(…[2m])), value: 200}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +141,11 @@ def _check_rules(value: Any) -> Iterator[Finding]:
 
 def _check_item(given: Any) -> Iterator[Finding]:
     for path, check in QUERIES.items():
-        text = _at(given, path)
-        if isinstance(text, str) and is_query(text):
-            yield from (finding.under(path) for finding in check(text.strip()))
-    forgotten = [path for path in OPTIONAL if _at(given, path, missing="") is None]
+        for place, text in _places(given, path):
+            if isinstance(text, str) and is_query(text):
+                yield from (finding.under(place) for finding in check(text.strip()))
+    yield from map(missing_key, _missing(given))
+    forgotten = [place for path in OPTIONAL for place, value in _places(given, path) if value is None]
     yield from map(empty, forgotten)
     try:
         rule = Rule.model_validate(given, by_alias=True, by_name=False)
@@ -127,18 +155,25 @@ def _check_item(given: Any) -> Iterator[Finding]:
         yield from chain(_check_rule(rule), lint(rule))
 
 
+def _missing(given: Any) -> Iterator[KeyPath]:
+    """What a rule lacks, and may not, because of the kind that it is of."""
+    if isinstance(given, dict):
+        if "threshold" not in given and not BOUND_THEMSELVES & given.keys():
+            yield ("threshold",)
+        yield from (("elasticsearch", key) for key in missing_keys(given.get("elasticsearch")))
+
+
 def _check_rule(rule: Rule) -> Iterator[Finding]:
     """What does not fit together in one rule."""
-    if rule.prometheus is None and rule.elasticsearch is None:
+    kinds = rule.kinds
+    if not kinds:
         message = "the rule asks nobody; add prometheus: {expr: …} or elasticsearch: {query: …}"
         yield Finding(path=(), code="R212", message=message)
-    if rule.prometheus is not None and rule.elasticsearch is not None:
+    for second in [*kinds][1:2]:
         message = "a rule asks one source, and this is the second; make two rules of it"
-        yield Finding(path=("elasticsearch",), code="R212", message=message, at_key=True)
-    elif rule.prometheus is not None:
-        yield from _check_prometheus(rule, absent_is_zero=rule.prometheus.absent_is_zero)
-    elif rule.elasticsearch is not None:
-        yield from _check_elasticsearch(rule, is_count=rule.elasticsearch.ratio_of is None)
+        yield Finding(path=(second,), code="R212", message=message, at_key=True)
+    if len(kinds) == 1:
+        yield from _check_kind(rule, *kinds.values())
     if rule.datapoints_to_alarm > rule.evaluation_periods:
         yield Finding(
             path=("datapoints_to_alarm",),
@@ -148,24 +183,28 @@ def _check_rule(rule: Rule) -> Iterator[Finding]:
         )
 
 
-def _check_prometheus(rule: Rule, *, absent_is_zero: bool) -> Iterator[Finding]:
-    if rule.min_samples is not None and rule.min_samples.expr is None:
-        message = f"a number alone does not say how to count requests; write {_COUNTED}"
-        yield Finding(path=("min_samples",), code="R213", message=message)
-    if absent_is_zero and rule.min_samples is None:
-        message = f"an empty answer is 0 only if requests are known to have come; add {_COUNTED}"
-        yield Finding(path=("prometheus", "absent_is_zero"), code="R213", message=message)
+def _check_kind(rule: Rule, kind: Kind) -> Iterator[Finding]:
+    match kind:
+        case PrometheusQuery():
+            yield from check_prometheus(rule, kind)
+        case ElasticsearchQuery():
+            yield from check_elasticsearch(rule, kind)
+        case KubernetesCheck():
+            yield from chain(_without_samples(rule), check_kubernetes(rule, kind))
+        case BurnRate():
+            yield from chain(check_counter(rule), check_burn_rate(rule, kind))
+        case HttpProbe():
+            yield from chain(_without_samples(rule), check_probe(rule, kind))
+        case Comparison():
+            yield from chain(_without_samples(rule), check_comparison(rule, kind))
+        case _:
+            assert_never(kind)
 
 
-def _check_elasticsearch(rule: Rule, *, is_count: bool) -> Iterator[Finding]:
-    if rule.min_samples is None:
-        return
-    if is_count:
-        message = "a count has no number of samples; remove min_samples, or add ratio_of"
+def _without_samples(rule: Rule) -> Iterator[Finding]:
+    if rule.min_samples is not None:
+        message = f"a rule on {next(iter(rule.kinds))} has no number of samples; remove min_samples"
         yield Finding(path=("min_samples",), code="R213", message=message, at_key=True)
-    elif rule.min_samples.expr is not None:
-        message = "the documents of ratio_of are what is counted; write the number alone, such as min_samples: 500"
-        yield Finding(path=("min_samples", "expr"), code="R213", message=message, at_key=True)
 
 
 def _check_names(document: Document) -> Iterator[Finding]:
@@ -212,12 +251,15 @@ def _texts(value: Any, section: str, key: str) -> Iterator[tuple[KeyPath, str]]:
             yield (section, number, key), text
 
 
-def _at(given: Any, path: KeyPath, *, missing: Any = None) -> Any:
-    for key in path:
-        if not isinstance(given, dict) or key not in given:
-            return missing
-        given = given[key]
-    return given
+def _places(given: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Where a path leads to, and what is there; a list on the way leads to each of its items."""
+    if not path:
+        yield (), given
+    elif isinstance(given, list):
+        for number, item in enumerate(given):
+            yield from (((number, *rest), value) for rest, value in _places(item, path))
+    elif isinstance(given, dict) and path[0] in given:
+        yield from (((path[0], *rest), value) for rest, value in _places(given[path[0]], path[1:]))
 
 
 def _cut(problems: Sequence[Problem]) -> tuple[Problem, ...]:

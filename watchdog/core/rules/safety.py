@@ -12,13 +12,15 @@ from promql_parser import Expr
 
 from watchdog.core.durations import show_duration
 from watchdog.core.placeholders import names_in
-from watchdog.core.rules.language import ElasticsearchQuery, Mode, Rule, Target, Threshold
+from watchdog.core.rules.kinds import ElasticsearchQuery
+from watchdog.core.rules.language import Mode, Rule, Target, Threshold
 from watchdog.core.rules.lint import STAND_IN, texts, tree_of
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import divisor_of
 from watchdog.core.rules.promql_shape import exact_labels, may_be_several, raw_counters, selectors
 
 _COLOR_LABEL = "color"
+_BURN_TOTAL = ("burn_rate", "total_expr")
 
 
 def lint_target(target: Target) -> Iterator[Finding]:
@@ -34,15 +36,19 @@ def lint_target(target: Target) -> Iterator[Finding]:
 
 def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
     yield from _lint_colors(target, rule)
-    tree = tree_of(rule.prometheus.expr) if rule.prometheus is not None else None
-    if tree is not None:
-        yield from _lint_counters(tree)
+    trees = {path: tree for path, text in rule.expressions.items() if (tree := tree_of(text)) is not None}
+    values = {path: tree for path, tree in trees.items() if path[0] != "min_samples"}
+    for path, tree in values.items():
+        yield from _lint_counters(path, tree)
     if rule.elasticsearch is not None:
         yield from _lint_search(target, rule, rule.elasticsearch)
     if rule.action == "rollback":
         yield from _lint_acting(target, rule)
-        if tree is not None:
-            yield from _lint_acting_expression(tree)
+        for path, tree in values.items():
+            yield from _lint_acting_expression(path, tree)
+        total = trees.get(_BURN_TOTAL)
+        if total is not None and STAND_IN not in str(total):
+            yield _of_both_colors(_BURN_TOTAL)
 
 
 def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
@@ -59,8 +65,7 @@ def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
         yield Finding(path=("no_data",), code="R509", message=message)
 
 
-def _lint_acting_expression(tree: Expr) -> Iterator[Finding]:
-    path = ("prometheus", "expr")
+def _lint_acting_expression(path: KeyPath, tree: Expr) -> Iterator[Finding]:
     if may_be_several(tree):
         message = (
             "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
@@ -68,14 +73,18 @@ def _lint_acting_expression(tree: Expr) -> Iterator[Finding]:
         yield Finding(path=path, code="R506", message=message)
     divisor = divisor_of(tree)
     if divisor is not None and STAND_IN in str(tree) and STAND_IN not in str(divisor):
-        message = 'what it is divided by is that of both colors; put color="{{ color }}" in its selectors too'
-        yield Finding(path=path, code="R511", message=message)
+        yield _of_both_colors(path)
 
 
-def _lint_counters(tree: Expr) -> Iterator[Finding]:
+def _of_both_colors(path: KeyPath) -> Finding:
+    message = 'what it is divided by is that of both colors; put color="{{ color }}" in its selectors too'
+    return Finding(path=path, code="R511", message=message)
+
+
+def _lint_counters(path: KeyPath, tree: Expr) -> Iterator[Finding]:
     for name in sorted(set(raw_counters(tree))):
         message = f"{quoted(name)} counts since its process began; write rate({name}[2m]) or increase({name}[2m])"
-        yield Finding(path=("prometheus", "expr"), code="R512", message=message)
+        yield Finding(path=path, code="R512", message=message)
 
 
 def _lint_search(target: Target, rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
@@ -85,14 +94,14 @@ def _lint_search(target: Target, rule: Rule, search: ElasticsearchQuery) -> Iter
             f"{show_duration(target.interval)}"
         )
         yield Finding(path=("elasticsearch", "timeframe"), code="R510", message=message)
-    if search.ratio_of is None:
+    if search.ratio_of is None or search.esql is not None:
         return
-    if (verdict := _never_or_always(rule.threshold)) is not None:
+    if rule.threshold is not None and (verdict := _never_or_always(rule.threshold)) is not None:
         key, sentence = verdict
         message = f"a share is between 0 and 1, so that {sentence}; write a part of 1, such as 0.05 for 5 %"
         yield Finding(path=("threshold", key), code="R513", message=message)
-    is_narrowed = "color" in names_in(" ".join([search.index, search.ratio_of, *texts(search.filter)]))
-    if rule.action == "rollback" and "color" in names_in(search.query) and not is_narrowed:
+    is_narrowed = "color" in names_in(" ".join([search.index or "", search.ratio_of, *texts(search.filter)]))
+    if rule.action == "rollback" and "color" in names_in(" ".join(texts(search.asked))) and not is_narrowed:
         message = "ratio_of counts the documents of both colors; put {{ color }} in filter, which narrows both"
         yield Finding(path=("elasticsearch", "ratio_of"), code="R511", message=message)
 
@@ -122,16 +131,13 @@ def _lint_colors(target: Target, rule: Rule) -> Iterator[Finding]:
 
 def _literal_colors(rule: Rule) -> Iterator[tuple[KeyPath, str]]:
     """The colors that a rule names itself, in a label or a field called color."""
-    queries: dict[KeyPath, str | None] = {
-        ("prometheus", "expr"): rule.prometheus.expr if rule.prometheus else None,
-        ("min_samples", "expr"): rule.min_samples.expr if rule.min_samples else None,
-    }
-    for path, text in queries.items():
-        tree = tree_of(text) if text else None
+    for path, text in rule.expressions.items():
+        tree = tree_of(text)
         found = [exact_labels(each).get(_COLOR_LABEL, "") for each in selectors(tree)] if tree is not None else []
         yield from ((path, color) for color in sorted(set(found)) if color and STAND_IN not in color)
     if rule.elasticsearch is not None:
         yield from _colors_in(rule.elasticsearch.filter, ("elasticsearch", "filter"))
+        yield from _colors_in(rule.elasticsearch.dsl, ("elasticsearch", "dsl"))
 
 
 def _colors_in(given: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -6,10 +6,12 @@ Law: it is made from the models; what the schema refuses, `watchdog check` refus
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from watchdog.core.durations import show_duration
-from watchdog.core.rules.language import KINDS, Target
+from watchdog.core.rules.kinds.elasticsearch import LANGUAGES
+from watchdog.core.rules.language import BOUND_THEMSELVES, KINDS, Target
 from watchdog.core.rules.values import DURATION_PATTERN, SHARE_PATTERN
 
 _MAY_BE_NULL = "rollback_window"
@@ -23,15 +25,24 @@ def rule_file_schema() -> dict[str, Any]:
         model.pop("title", None)
         for key, given in model.get("properties", {}).items():
             model["properties"][key] = _as_written(key, given)
-    # What the models say in code: a rule asks exactly one source, and a range has a bound.
-    schema["$defs"]["Rule"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
-    schema["$defs"]["Threshold"]["anyOf"] = [{"required": [bound]} for bound in ("min", "max")]
+    # What the models say in code: a rule asks one thing, and its threshold or the kind says what is too much; a search
+    # is written in one language, ES|QL with its index inside; a range has a bound.
+    models = schema["$defs"]
+    models["Rule"]["oneOf"] = _each_required(KINDS)
+    models["Rule"]["allOf"] = [{"oneOf": _each_required(("threshold", *sorted(BOUND_THEMSELVES)))}]
+    models["ElasticsearchQuery"]["oneOf"] = _each_required(LANGUAGES)
+    models["ElasticsearchQuery"]["allOf"] = [{"oneOf": _each_required(("index", "esql"))}]
+    models["Threshold"]["anyOf"] = _each_required(("min", "max"))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Rule file", **schema}
 
 
 def schema_text() -> str:
     """The schema as it stands in ``rules/schema.json``."""
     return json.dumps(rule_file_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _each_required(keys: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"required": [key]} for key in keys]
 
 
 def _as_written(key: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from watchdog.core.placeholders import check_placeholders, fill
 from watchdog.core.rules.problem import Finding, KeyPath, ValueRefusedError, quoted
 
 QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
+WINDOWED_PLACEHOLDERS = QUERY_PLACEHOLDERS | {"window"}
 SHARE_PATTERN = r"^[0-9.]+%$"
 ANNOTATION_PLACEHOLDERS = frozenset({"alert", "color", "namespace", "target", "threshold", "value"})
 
@@ -154,10 +155,14 @@ def _selector_value(text: str) -> str:
     return text
 
 
+def _windowed(text: str) -> str:
+    return _placeholders(text, WINDOWED_PLACEHOLDERS)
+
+
 def is_query(text: str) -> bool:
     """True for what can be a query, as far as its length and its placeholders go."""
     try:
-        return 0 < len(_query(text).strip()) <= _LONGEST_QUERY
+        return 0 < len(_windowed(text).strip()) <= _LONGEST_QUERY
     except ValueError:
         return False
 
@@ -203,6 +208,12 @@ def _findings_in(given: Any, path: KeyPath) -> Iterator[Finding]:
             pass
 
 
+def _clause(given: dict[str, Any]) -> dict[str, Any]:
+    if len(given) != 1:
+        raise ValueError("a clause of query DSL has one key, its kind; write it such as {term: {log.level: ERROR}}")
+    return given
+
+
 def _two(colors: tuple[str, str]) -> tuple[str, str]:
     if colors[0] == colors[1]:
         raise ValueError(f"both colors are {quoted(colors[0])}; name two different ones, such as [blue, green]")
@@ -239,7 +250,11 @@ SelectorValue = Annotated[str, AfterValidator(_selector_value), _WithColor]
 QueryText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_query)
 ]
+WindowedQuery = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_windowed)
+]
 IndexPattern = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_index)]
 AnnotationText = Annotated[str, AfterValidator(_annotation)]
 QueryFilter = Annotated[list[dict[str, Any]], AfterValidator(_query_tree)]
+QueryClause = Annotated[dict[str, Any], AfterValidator(_query_tree), AfterValidator(_clause)]
 Colors = Annotated[tuple[DnsLabel, DnsLabel], AfterValidator(_two)]

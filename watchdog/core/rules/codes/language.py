@@ -4,6 +4,16 @@ from watchdog.core.rules.codes.code import ANOTHER_FILE, Code
 
 _RULE = "- alert: Errors\n  prometheus: {expr: 'sum(rate(errors_total[2m]))'}\n  threshold: {max: 1}\n"
 _LOGS = '- alert: Logs\n  elasticsearch: {index: logs, query: "level:ERROR", ratio_of: "*"}\n  threshold: {max: 0.05}\n'
+_COMPARED = (
+    "- alert: Worse\n  compare:\n    error_expr: sum(increase(errors_total[{{ window }}]))\n"
+    "    total_expr: sum(increase(requests_total[{{ window }}]))\n    baseline: "
+)
+_BURN = (
+    "- alert: Burn\n  burn_rate:\n    error_expr: sum(rate(errors_total[{{ window }}]))\n"
+    "    total_expr: sum(rate(requests_total[{{ window }}]))\n    objective: 99.9%\n"
+    "    pairs: [{long: 1h, short: 5m, budget: 2%}]\n"
+)
+_PAGE = "- alert: Down\n  http: {url: 'http://web-{{ color }}:8080/'}\n  threshold: {max: 0}\n"
 _SERVICES = 'services: [{name: web, deployment: "web-{{ color }}"}]\n'
 
 LANGUAGE = (
@@ -98,7 +108,7 @@ LANGUAGE = (
         id="R213",
         title="the samples do not fit the source",
         why="Prometheus needs an expression that counts the requests, a ratio in the logs the number of documents "
-        "alone, and a count has none.",
+        "alone; a count has none, and neither have kubernetes, http and compare.",
         wrong=_RULE + "  min_samples: 200\n",
         right=_RULE + "  min_samples: {expr: 'sum(increase(requests_total[2m]))', value: 200}\n",
     ),
@@ -122,5 +132,38 @@ LANGUAGE = (
         why="A target is in one file, and a Service belongs to one target: two would switch it against each other.",
         wrong=f"interval: 15s\n{ANOTHER_FILE}interval: 30s\n",
         right=f"interval: 15s\n{ANOTHER_FILE}target: another\nnamespace: another\n",
+    ),
+    Code(
+        id="R217",
+        title="keys that do not go together",
+        why="One of the keys has nothing to say about what the other one asks for: a threshold where pairs of windows "
+        "or a comparison say what is too much, a window for what is counted as it is now, a second language of one "
+        "search. Whoever wrote both expects something that does not happen.",
+        wrong=_BURN + "  threshold: {max: 1}\n",
+        right=_BURN,
+    ),
+    Code(
+        id="R218",
+        title="the baseline and its keys do not fit",
+        why="preview needs the two expressions of the preview traffic, offset needs offset, and concurrent none of "
+        "them; an offset that is shorter than the window would compare requests with themselves.",
+        wrong=_COMPARED + "offset\n",
+        right=_COMPARED + "offset\n    offset: 1d\n",
+    ),
+    Code(
+        id="R219",
+        title="a pair of windows that is none",
+        why="The long window proves that it matters, and the short one that it still goes on: the short one has to "
+        "be shorter, and the long one within the period of the objective.",
+        wrong=_BURN.replace("5m", "1h"),
+        right=_BURN,
+    ),
+    Code(
+        id="R220",
+        title="credentials in a URL",
+        why="A rule file is read by many and kept in Git, and a probe goes to the application as a stranger would. "
+        "Probe a page that needs no login.",
+        wrong=_PAGE.replace("http://", "http://user:password@"),
+        right=_PAGE,
     ),
 )

@@ -25,6 +25,27 @@ def _logs(*, limit: str = "{max: 0.05}", timeframe: str = "5m", color: str = "{{
     )
 
 
+def _burning(*, errors: str = "errors_total", long: str = "1h", budget: str = "2%", span: str = "{{ window }}") -> str:
+    counted = f"sum(increase(requests_total{{{_COLOR}}}[2m]))"
+    return (
+        f"- alert: Burn\n  burn_rate:\n    error_expr: 'sum(rate({errors}{{{_COLOR}}}[{span}]))'\n"
+        f"    total_expr: 'sum(rate(requests_total{{{_COLOR}}}[{{{{ window }}}}]))'\n    objective: 99%\n"
+        f"    pairs: [{{long: {long}, budget: {budget}}}]\n"
+        f"  min_samples: {{expr: '{counted}', value: 200}}\n  for: 1m\n  action: rollback\n"
+    )
+
+
+def _worse(function: str) -> str:
+    return (
+        f"- alert: Worse\n  compare:\n    error_expr: sum({function}(errors_total[{{{{ window }}}}]))\n"
+        f"    total_expr: sum({function}(requests_total[{{{{ window }}}}]))\n    baseline: concurrent\n"
+    )
+
+
+def _page(url: str = "http://web-{{ color }}:8080/", *, limit: str = "{max: 0}") -> str:
+    return f'- alert: Down\n  http: {{url: "{url}"}}\n  threshold: {limit}\n'
+
+
 _ACTING = _acting()
 
 SAFETY = (
@@ -56,7 +77,7 @@ SAFETY = (
         id="R504",
         title="the query is the same for both colors",
         why="After the rollback the bad color's errors would go on firing on the good one, and nobody would see "
-        "that it recovered.",
+        "that it recovered. A page is asked for at a Service of its own for each color.",
         wrong=_acting("sum(rate(errors_total[2m]))"),
         right=_ACTING,
     ),
@@ -155,5 +176,62 @@ SAFETY = (
         wrong="mode: enforce\n",
         right="mode: enforce\nrules:\n" + "".join(f"  {line}\n" for line in _ACTING.splitlines()),
         warns=True,
+    ),
+    Code(
+        id="R516",
+        title="a bound that no value of this kind exceeds, or one on the wrong side",
+        why="A failed probe is 1 and a share of pods at most 1, and no answer is waited for longer than timeout: a max "
+        "at or above that never fires. What these kinds count is what is wrong, so that min alone would be a breach "
+        "when all is well.",
+        wrong=_page(limit="{max: 1}"),
+        right=_page(),
+    ),
+    Code(
+        id="R517",
+        title="a pair that never trips",
+        why="Its factor, budget · period / long, asks for more failed requests than there are requests. Write a "
+        "smaller budget, or a longer window.",
+        wrong=_burning(budget="20%"),
+        right=_burning(),
+    ),
+    Code(
+        id="R518",
+        title="a slow window rolls back",
+        why="What a window of more than 6h shows is a slow leak. It began long before, and may outlast what it is "
+        "blamed on; that is for people to look at.",
+        wrong=_burning(long="1d", budget="10%"),
+        right=_burning(long="6h", budget="5%"),
+    ),
+    Code(
+        id="R519",
+        title="the same for every window",
+        why="The rule asks for several windows, and without {{ window }} in its range the expression answers the same "
+        "to each.",
+        wrong=_burning(span="5m"),
+        right=_burning(),
+    ),
+    Code(
+        id="R520",
+        title="a ratio where a number of requests is needed",
+        why="Requests are summed in each window and divided then. An average of ratios is not the ratio of the sums: a "
+        "quiet minute would weigh as much as a busy one.",
+        wrong=_burning(errors=f"requests_total{{{_COLOR}}}[1m])) / sum(rate(errors_total"),
+        right=_burning(),
+    ),
+    Code(
+        id="R521",
+        title="a rate where a number of requests is needed",
+        why="How strong the evidence is depends on how many requests there were, and a rate does not say so: 1 % of "
+        "a hundred proves less than 1 % of a million.",
+        wrong=_worse("rate"),
+        right=_worse("increase"),
+    ),
+    Code(
+        id="R522",
+        title="an address that is never asked",
+        why="Link-local addresses and clouds' metadata services hand out credentials to whoever asks from there, and "
+        "no application is there.",
+        wrong=_page("http://169.254.169.254/"),
+        right=_page(),
     ),
 )

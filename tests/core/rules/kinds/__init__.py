@@ -1,0 +1,1 @@
+"""What each kind of rule may ask, and what is refused."""

@@ -1,0 +1,180 @@
+"""What a comparing rule counts: by hand-made readings, and on a real Prometheus slot by slot."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.sources.asking import prometheus
+from tests.stack.prometheus import PrometheusServer, Series
+from watchdog.core.eprocess import Counts
+from watchdog.core.evaluate import evaluate, evidence, fresh_state, judge
+from watchdog.core.journal import Journal, remember, worth_keeping
+from watchdog.core.journal_text import read_journal, write_journal
+from watchdog.core.model import Measurement, Outcome, Phase
+from watchdog.core.rules.language import Rule
+from watchdog.sources.compare import ComparingSource
+from watchdog.sources.envelope import Reading
+
+COLORS = ("blue", "green")
+ONE = Reading(value=1.0)
+
+
+def comparing(app: str = "shop", **fields: Any) -> Rule:
+    requests = f'http_requests_total{{app="{app}",color="{{{{ color }}}}"'
+    compare = {
+        "error_expr": f'sum(increase({requests},code="500"}}[{{{{ window }}}}]))',
+        "total_expr": f"sum(increase({requests}}}[{{{{ window }}}}]))",
+        "baseline": "concurrent",
+    }
+    return Rule.model_validate({"alert": "Worse", "compare": compare | fields})
+
+
+@dataclass
+class Script:
+    """Answers what it is told, and remembers what it was asked."""
+
+    readings: list[Reading]
+    asked: list[tuple[str, float]] = field(default_factory=list)
+
+    async def read(self, questions: Sequence[tuple[str, float]]) -> list[Reading]:
+        self.asked += questions
+        return self.readings
+
+
+async def measured(rule: Rule, *readings: float | None, slot: float = 130.0) -> tuple[Measurement, Script]:
+    script = Script([Reading(value=value) for value in readings])
+    source = ComparingSource(script, colors=COLORS)
+    return await source.measure(rule, color="green", namespace="bank", slot=slot), script
+
+
+async def test_the_newest_whole_window_of_both_colors_is_counted() -> None:
+    measurement, script = await measured(comparing(), 5, 100, 1, 200, 3)
+    wanted = Counts(end=120, errors=5, requests=100, control_errors=1, control_requests=200, dispersion=3)
+    assert measurement.counts == wanted
+    assert [at for _, at in script.asked] == [120, 120, 120, 120, 60]
+    own, _, other, _, history = [expr for expr, _ in script.asked]
+    assert own == 'sum(increase(http_requests_total{app="shop",color="green",code="500"}[1m]))'
+    assert other == own.replace("green", "blue")
+    assert history == f"stdvar_over_time(({other}\n)[1h:1m]) / avg_over_time(({other}\n)[1h:1m])"
+
+
+async def test_the_past_of_both_colors_is_added_up() -> None:
+    rule = comparing(baseline="offset", offset="1d")
+    measurement, script = await measured(rule, 5, 100, 1, 200, None, 2, 50, 4)
+    wanted = Counts(end=120, errors=5, requests=100, control_errors=3, control_requests=250, dispersion=4)
+    assert measurement.counts == wanted
+    assert {at for _, at in script.asked[2:]} == {120 - 86400, 60 - 86400}
+    assert "blue" in script.asked[2][0]
+    assert "green" in script.asked[5][0]
+
+
+async def test_a_preview_has_expressions_of_its_own() -> None:
+    rule = comparing(
+        baseline="preview",
+        baseline_error_expr='pe{c="{{ color }}"}[{{ window }}]',
+        baseline_total_expr='pt{c="{{ color }}"}[{{ window }}]',
+    )
+    _, script = await measured(rule, 5, 100, 1, 200, 1)
+    assert [expr for expr, _ in script.asked[2:4]] == ['pe{c="blue"}[1m]', 'pt{c="blue"}[1m]']
+
+
+@pytest.mark.parametrize(
+    ("readings", "outcome"),
+    [
+        pytest.param((5, 0, 1, 200, 1), Outcome.INSUFFICIENT, id="no requests of the color"),
+        pytest.param((5, 100, 1, 0, 1), Outcome.INSUFFICIENT, id="no requests of the baseline"),
+        pytest.param((5, 100, None, None, None), Outcome.INSUFFICIENT, id="no baseline at all: a full switch"),
+        pytest.param((5, None, 1, 200, 1), Outcome.NODATA, id="no series of the color"),
+        pytest.param((None, 100, 1, 200, 1), Outcome.NODATA, id="no series of errors"),
+        pytest.param((5, 100, None, 200, 1), Outcome.NODATA, id="no series of the baseline's errors"),
+        pytest.param((5, math.nan, 1, 200, 1), Outcome.NODATA, id="NaN"),
+        pytest.param((5, math.inf, 1, 200, 1), Outcome.NODATA, id="infinite"),
+        pytest.param((-5, 100, 1, 200, 1), Outcome.NODATA, id="negative"),
+    ],
+)
+async def test_what_cannot_be_compared(readings: tuple[float | None, ...], outcome: Outcome) -> None:
+    measurement, _ = await measured(comparing(), *readings)
+    assert (measurement.counts, measurement.failure) == (None, outcome)
+
+
+async def test_no_errors_yet_are_zero_when_it_is_said() -> None:
+    measurement, _ = await measured(comparing(absent_is_zero=True), 5, 100, None, 200, math.nan)
+    assert measurement.counts == Counts(end=120, errors=5, requests=100, control_errors=0, control_requests=200)
+
+
+async def test_one_question_that_fails_is_an_error() -> None:
+    script = Script([ONE, ONE, ONE, Reading(error="refused"), ONE])
+    source = ComparingSource(script, colors=COLORS)
+    failed = await source.measure(comparing(), color="green", namespace="bank", slot=130)
+    assert failed == Measurement.error("refused")
+
+
+def test_counts_alone_are_no_breach_of_any_color() -> None:
+    counts = Counts(end=0, errors=90, requests=100, control_errors=0, control_requests=100)
+    raw = Measurement(failure=Outcome.INSUFFICIENT, counts=counts)
+    assert judge(comparing(), raw)[0] is Outcome.INSUFFICIENT
+
+
+def test_the_evidence_is_carried_in_the_state_and_survives_the_process() -> None:
+    rule = comparing()
+    whole, kept = fresh_state(rule, "green:1"), fresh_state(rule, "green:1")
+    for number in range(8):
+        counts = Counts(end=number * 60, errors=3, requests=100, control_errors=1, control_requests=100)
+        measurement = Measurement(failure=Outcome.INSUFFICIENT, counts=counts)
+        whole = evaluate(rule, whole, measurement, slot=number * 60.0, interval=60)
+        kept = evaluate(rule, kept, measurement, slot=number * 60.0, interval=60)
+        journal = worth_keeping(remember(Journal(target="shop"), kept))
+        kept = read_journal(write_journal(journal), target="shop").states["Worse"]
+        if number == 3:
+            assert kept.phase is Phase.INACTIVE
+            assert kept.slot is None, "what changes in each slot is not written"
+    assert kept.comparing == whole.comparing
+    assert whole.comparing is not None
+    assert whole.comparing.windows == 8
+
+
+def test_F79_a_clock_that_was_set_back_begins_to_compare_anew() -> None:
+    rule = comparing()
+    state = fresh_state(rule, "green:1")
+    for now in (7200.0, 60.0):
+        counts = Counts(end=now, errors=3, requests=100, control_errors=1, control_requests=100)
+        measurement = Measurement(failure=Outcome.INSUFFICIENT, counts=counts)
+        state = evaluate(rule, state, measurement, slot=now, interval=60)
+    assert state.comparing is not None
+    assert (state.comparing.end, state.comparing.windows) == (60.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("bad_share", "phase"),
+    [pytest.param(0.01, Phase.INACTIVE, id="alike"), pytest.param(0.08, Phase.FIRING, id="worse")],
+)
+async def test_on_a_real_prometheus(prometheus_server: PrometheusServer, bad_share: float, phase: Phase) -> None:
+    """90 minutes of 300 requests a minute for each color; 1 % of blue's fail, and in the last ten more of green's."""
+    end, app = float(int(time.time()) // 60 * 60), f"app{secrets.token_hex(4)}"
+    instants = range(0, 5401, 15)
+    for color, late in (("blue", 0.01), ("green", bad_share)):
+        failed = [at * 5 * 0.01 + max(0, at - 4800) * 5 * (late - 0.01) for at in instants]
+        for code, values in (("500", failed), ("200", [at * 5.0 for at in instants])):
+            labels = {"app": app, "color": color, "code": code}
+            points = [(end - 5400 + at, value) for at, value in zip(instants, values, strict=True)]
+            prometheus_server.remote_write(Series("http_requests_total", labels, points))
+    rule = comparing(app, window="1m")
+    state = fresh_state(rule, "green:1")
+    async with prometheus(prometheus_server.url) as asked:
+        source = ComparingSource(asked, colors=COLORS)
+        for slot in range(int(end) - 540, int(end) + 1, 30):
+            measurement = await source.measure(rule, color="green", namespace="bank", slot=slot)
+            state = evaluate(rule, state, measurement, slot=slot, interval=30)
+    assert state.phase is phase, state.reason
+    assert state.comparing is not None
+    assert state.comparing.windows == 10, "two slots a window, and each window counts once"
+    if phase is Phase.FIRING:
+        assert "healthy is at most 50" in str(evidence(rule, state))
+        assert "of the baseline, in 10 windows" in state.reason
