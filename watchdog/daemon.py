@@ -31,8 +31,9 @@ from watchdog.cluster.observe import Myself
 from watchdog.core.alert import Alert
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
+from watchdog.evidence import Source
 from watchdog.fleet import Fleet
-from watchdog.loop import Source, Watch
+from watchdog.loop import Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.notify.sinks import sinks_of
 from watchdog.reload import RefusedError, Reloader

@@ -13,7 +13,6 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
 
 from watchdog.announce import Announcer, Reporter
 from watchdog.clocks import Clock, EvenClock, boot_clock
@@ -22,37 +21,27 @@ from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
-from watchdog.core.evaluate import breaches_now, evaluate, firing, tripped
+from watchdog.core.evaluate import firing, tripped
 from watchdog.core.journal import (
     left_firing,
     post,
-    remember,
     see,
     share,
     trips,
 )
-from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.model import FinishedTrip, TargetStatus, Trip, TrippedRule
 from watchdog.core.ownership import has_switched, without_others
 from watchdog.core.plan import is_well
-from watchdog.core.rules.language import Mode, Rule, Target
+from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
-from watchdog.core.watching import asking_to_leave, breaching_elsewhere, not_yet, release_of, state_of, states_of
+from watchdog.evidence import Evidence, Source
 from watchdog.fleet import Fleet
 from watchdog.recollection import Recollection
-from watchdog.sources.kubernetes import ObservedCluster
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
 OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
-
-
-class Source(Protocol):
-    """Answers rules of one kind. It never raises."""
-
-    async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
-        """The value of the rule for one color at one slot."""
-        ...
 
 
 class Watch:
@@ -81,8 +70,6 @@ class Watch:
         """
         self._target = target
         self._cluster = cluster
-        self._observed_cluster = ObservedCluster()
-        self._sources = {**sources, "kubernetes": self._observed_cluster}
         self._fleet = fleet or Fleet(1)
         self._reporter = reporter
         self._instance = instance
@@ -93,7 +80,9 @@ class Watch:
             target, cluster=cluster, reporter=reporter, post=self._post, events=not self._dry_run, clock=clock
         )
         self._known = Recollection(target.target, journal, is_settled=reporter.is_settled)
-        self._slot: float | None = None
+        self._evidence = Evidence(
+            target, sources=sources, known=self._known, announcer=self._announcer, reporter=reporter
+        )
         self._trips = TripRunner(
             target,
             cluster=cluster,
@@ -140,15 +129,15 @@ class Watch:
         if self._known.journal.trip is None:
             self._clock.release()
         slot = slot_at(self._target, self._clock())
-        missed = missed_slots(self._target, self._slot, slot)
+        missed = missed_slots(self._target, self._evidence.slot, slot)
         status = await self._observed()
         if status is not None:
             if self._known.journal.trip is not None or self._urgent:
                 await self._act(status)
-            if slot != self._slot:
+            if slot != self._evidence.slot:
                 await self._evaluate_slot(status, slot)
             await self._try_to_keep()
-        elif slot != self._slot:
+        elif slot != self._evidence.slot:
             await self._evaluate_unseen(slot)
         seconds = time.monotonic() - started
         self._reporter.ticked(self._target, seconds=seconds, missed=missed, complete=status is not None)
@@ -159,7 +148,7 @@ class Watch:
         try:
             return await self._observe()
         except ClusterError as error:
-            self._observed_cluster.saw(None)
+            self._evidence.saw(None)
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
             if self._known.journal.trip is not None or self._urgent:
                 self._fail(None, error)
@@ -171,7 +160,7 @@ class Watch:
         snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
         now = self._clock()
         status = without_others(status_of(self._target, snapshot, now=now), self._instance)
-        self._observed_cluster.saw(status)
+        self._evidence.saw(status)
         if await self._known.read(status):
             self._take_over()
         if self._known.unreadable:
@@ -182,7 +171,7 @@ class Watch:
         return status
 
     def _see(self, status: TargetStatus, *, now: float) -> None:
-        before, rules = self._known.journal, firing(self._target, self._states())
+        before, rules = self._known.journal, firing(self._target, self._evidence.states())
         self._known.journal = see(before, status, firing=bool(rules), now=now)
         self._announcer.forward(before, self._known.journal, status)
         if (switched := left_firing(before, self._known.journal)) is not None:
@@ -207,61 +196,19 @@ class Watch:
     # measure and evaluate
 
     async def _evaluate_slot(self, status: TargetStatus, slot: float) -> None:
-        self._slot = slot
-        if status.active is not None and await self._rolls_back_in(slot, status.active):
+        self._evidence.slot = slot
+        if status.active is not None and await self._evidence.take(slot, status.active, act=lambda: self._act(None)):
             return
         if self._known.journal.trip is None:
             # Where nothing has tripped nothing can come of it, and what was seen at the start of the tick will do.
-            await self._act(None if self._tripped(status) else status)
+            await self._act(None if self._evidence.tripped(status) else status)
 
     async def _evaluate_unseen(self, slot: float) -> None:
         """A cluster that cannot be seen stops no rule: people are alerted, and what trips is acted on when it can."""
-        self._slot = slot
+        self._evidence.slot = slot
         if self._known.journal.stays:
-            await self._rolls_back_in(slot, self._known.journal.stays[-1].color, unseen=True)
-            self._urgent = self._urgent or bool(tripped(self._target, self._states(), slot))
-
-    async def _rolls_back_in(self, slot: float, color: str, *, unseen: bool = False) -> bool:
-        """Measures every rule, evaluates each as its answer arrives, and acts on what trips; True for a rollback."""
-        release = release_of(self._known.journal)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
-            for arrived in asyncio.as_completed(tasks):
-                rule, measurement, seconds = await arrived
-                if release != release_of(self._known.journal):
-                    break  # the traffic has moved: this is evidence about a release that is gone
-                state = self._evaluate(rule, measurement, color=color, slot=slot)
-                self._reporter.measured(self._target, rule, state, seconds=seconds)
-                acts = rule.action == "rollback" and not unseen and breaches_now(state, slot)
-                if acts and await self._act(None):
-                    break
-            else:
-                return False
-            for task in tasks:
-                task.cancel()
-        return True
-
-    async def _timed(self, rule: Rule, color: str, slot: float) -> tuple[Rule, Measurement, float]:
-        began = time.monotonic()
-        return rule, await self._measure(rule, color, slot), time.monotonic() - began
-
-    async def _measure(self, rule: Rule, color: str, slot: float) -> Measurement:
-        early = not_yet(rule, self._known.journal, color=color, slot=slot)
-        if early is not None:
-            return early
-        source = self._sources[rule.source]
-        return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
-
-    def _evaluate(self, rule: Rule, measurement: Measurement, *, color: str, slot: float) -> RuleState:
-        before = state_of(self._target, rule, self._known.journal)
-        after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
-        self._known.journal = remember(self._known.journal, after)
-        self._announcer.trouble(rule, measurement, after)
-        self._announcer.rule(rule, before, after, color=color)
-        return after
-
-    def _states(self) -> dict[str, RuleState]:
-        return states_of(self._target, self._known.journal)
+            await self._evidence.take(slot, self._known.journal.stays[-1].color, act=_nothing)
+            self._urgent = self._urgent or bool(tripped(self._target, self._evidence.states(), slot))
 
     # decide and apply
 
@@ -304,7 +251,7 @@ class Watch:
             self._announcer.stuck(trip, status, error=str(error), since=self._failing_since)
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
-        rules, trip = self._tripped(status), self._known.journal.trip
+        rules, trip = self._evidence.tripped(status), self._known.journal.trip
         breaches = await self._look_around(status, rules)
         self._known.journal = share(self._known.journal, breaches)
         decision = decide(replace(self._situation(status, rules), other_breaches=breaches))
@@ -334,7 +281,7 @@ class Watch:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._fleet.look())
-                breaches = group.create_task(self._breaches_elsewhere(status, rules))
+                breaches = group.create_task(self._evidence.elsewhere(status, rules))
         except* ClusterError as errors:
             raise errors.exceptions[0] from None
         return breaches.result()
@@ -356,7 +303,7 @@ class Watch:
         return True
 
     def _is_well(self, trip: Trip, status: TargetStatus) -> bool:
-        return status.active == trip.good and is_well(self._target, trip, self._states())
+        return status.active == trip.good and is_well(self._target, trip, self._evidence.states())
 
     def _situation(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> Situation:
         now = self._clock()
@@ -372,26 +319,6 @@ class Watch:
             others_tripped=self._fleet.others_tripped(self._target.target, now=now),
             fleet_size=self._fleet.size,
         )
-
-    def _tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
-        """The rules that ask to leave the active color, on the evidence of the newest slot."""
-        return asking_to_leave(self._target, self._known.journal, status, slot=self._slot)
-
-    async def _breaches_elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
-        """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
-        if status.active is None:
-            return ()
-        color, slot = self._target.other(status.active), self._slot or 0.0
-        alerts = {each.alert for each in rules}
-        # A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
-        has_pods = all(status.deployments[service.name, color].ready for service in status.services)
-        asked = [rule for rule in self._target.rules if rule.alert in alerts and (has_pods or rule.http is None)]
-        measured = [
-            self._sources[rule.source].measure(rule, color=color, namespace=self._target.namespace, slot=slot)
-            for rule in asked
-        ]
-        answers = zip(asked, await asyncio.gather(*measured), strict=True)
-        return breaching_elsewhere(answers)
 
     # by hand
 
@@ -411,3 +338,7 @@ class Watch:
             await self._act(None)
             await self._rest(asyncio.Event(), OPEN_TRIP_SECONDS)
         return next((ended for ended in self._known.journal.finished if ended.trip.id == trip.id), None)
+
+
+async def _nothing() -> bool:
+    return False

@@ -24,8 +24,9 @@ from watchdog.core.model import Measurement
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
+from watchdog.evidence import Source
 from watchdog.fleet import Fleet
-from watchdog.loop import Source, Watch
+from watchdog.loop import Watch
 
 HOUR = 3600.0
 RULE = {"alert": "Errors", "prometheus": {"expr": "errors"}, "threshold": {"max": 0.05}, "action": "rollback"}

@@ -1,0 +1,113 @@
+"""What the rules of one target say: measures them in a slot, and evaluates what comes back.
+
+Law: each rule is evaluated the moment its own answer arrives, so that a source that hangs delays nobody else's rule;
+what was measured of a release that is gone meanwhile is no evidence.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from watchdog.announce import Announcer, Reporter
+from watchdog.core.evaluate import breaches_now, evaluate
+from watchdog.core.journal import remember
+from watchdog.core.model import Measurement, RuleState, TargetStatus, TrippedRule
+from watchdog.core.rules.language import Rule, Target
+from watchdog.core.watching import asking_to_leave, breaching_elsewhere, not_yet, release_of, state_of, states_of
+from watchdog.recollection import Recollection
+from watchdog.sources.kubernetes import ObservedCluster
+
+
+class Source(Protocol):
+    """Answers rules of one kind. It never raises."""
+
+    async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
+        """The value of the rule for one color at one slot."""
+        ...
+
+
+class Evidence:
+    """Writes and reads the states of the rules, which the journal holds; ``slot`` is the newest that was measured."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        sources: Mapping[str, Source],
+        known: Recollection,
+        announcer: Announcer,
+        reporter: Reporter,
+    ) -> None:
+        """``sources`` holds one for each kind of rule in the target, save those that look at the cluster itself."""
+        self._target = target
+        self._cluster = ObservedCluster()
+        self._sources = {**sources, "kubernetes": self._cluster}
+        self._known = known
+        self._announcer = announcer
+        self._reporter = reporter
+        self.slot: float | None = None
+
+    def saw(self, status: TargetStatus | None) -> None:
+        """What the cluster looks like, for the rules that ask for that; None when it cannot be seen."""
+        self._cluster.saw(status)
+
+    def states(self) -> dict[str, RuleState]:
+        """What is known of the rules about the release that is active now, by alert."""
+        return states_of(self._target, self._known.journal)
+
+    def tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
+        """The rules that ask to leave the active color, on the evidence of the newest slot."""
+        return asking_to_leave(self._target, self._known.journal, status, slot=self.slot)
+
+    async def take(self, slot: float, color: str, *, act: Callable[[], Awaitable[bool]]) -> bool:
+        """Measures every rule, and lets ``act`` decide each time that one which rolls back breaches.
+
+        True when that has moved the traffic, or somebody else has meanwhile: the answers still to come are dropped.
+        """
+        self.slot = slot
+        release = release_of(self._known.journal)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
+            for arrived in asyncio.as_completed(tasks):
+                rule, measurement, seconds = await arrived
+                if release != release_of(self._known.journal):
+                    break
+                state = self._evaluate(rule, measurement, color=color, slot=slot)
+                self._reporter.measured(self._target, rule, state, seconds=seconds)
+                if rule.action == "rollback" and breaches_now(state, slot) and await act():
+                    break
+            else:
+                return False
+            for task in tasks:
+                task.cancel()
+        return True
+
+    async def elsewhere(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
+        """Those of the tripped rules that breach on the other color too. It is asked only when something fires."""
+        if status.active is None:
+            return ()
+        color, slot = self._target.other(status.active), self.slot or 0.0
+        alerts = {each.alert for each in rules}
+        # A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
+        has_pods = all(status.deployments[service.name, color].ready for service in status.services)
+        asked = [rule for rule in self._target.rules if rule.alert in alerts and (has_pods or rule.http is None)]
+        answers = await asyncio.gather(*(self._ask(rule, color, slot) for rule in asked))
+        return breaching_elsewhere(zip(asked, answers, strict=True))
+
+    async def _timed(self, rule: Rule, color: str, slot: float) -> tuple[Rule, Measurement, float]:
+        began = time.monotonic()
+        measurement = not_yet(rule, self._known.journal, color=color, slot=slot) or await self._ask(rule, color, slot)
+        return rule, measurement, time.monotonic() - began
+
+    async def _ask(self, rule: Rule, color: str, slot: float) -> Measurement:
+        source = self._sources[rule.source]
+        return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
+
+    def _evaluate(self, rule: Rule, measurement: Measurement, *, color: str, slot: float) -> RuleState:
+        before = state_of(self._target, rule, self._known.journal)
+        after = evaluate(rule, before, measurement, slot=slot, interval=self._target.interval)
+        self._known.journal = remember(self._known.journal, after)
+        self._announcer.trouble(rule, measurement, after)
+        self._announcer.rule(rule, before, after, color=color)
+        return after
