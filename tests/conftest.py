@@ -9,6 +9,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``newer_elasticsearch_server``  one of the next major version, for this module alone
 ``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()
 ``kubectl_program``       the command, of the control plane's version
+``promtool``              the command, of Prometheus' version
 ``own_prometheus``        one more Prometheus for this test alone
 ``own_control_plane``     one more Kubernetes for this module alone
 ``namespace``             the name of a fresh namespace on ``control_plane``
@@ -31,7 +32,7 @@ from xdist.workermanage import WorkerController
 
 from tests.stack.admin import path_of
 from tests.stack.banking import DEFAULT, BankingApp, BankingFactory, Plan
-from tests.stack.build import NEWER_ELASTICSEARCH_VERSION, PartUnavailableError
+from tests.stack.build import NEWER_ELASTICSEARCH_VERSION, PartUnavailableError, prometheus_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, finish_start, launch_elasticsearch
 from tests.stack.flux import Flux, start_flux
 from tests.stack.folders import run_folder
@@ -41,9 +42,8 @@ from tests.stack.tools import kubectl
 from tests.stack.wait import wait_until
 
 AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer, Flux)
-REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"} | {
-    "newer_elasticsearch_server"
-}
+REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
+REAL |= {"newer_elasticsearch_server", "promtool"}
 Server = ControlPlane | PrometheusServer | ElasticsearchServer | Flux
 
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
@@ -175,6 +175,12 @@ def flux(run: Path, namespace: str, control_plane: ControlPlane, pytestconfig: p
 def kubectl_program(pytestconfig: pytest.Config) -> Path:
     with _told_when_missing(pytestconfig, "kubectl"):
         return kubectl()
+
+
+@pytest.fixture(scope="session")
+def promtool(pytestconfig: pytest.Config) -> Path:
+    with _told_when_missing(pytestconfig, "Prometheus"):
+        return prometheus_binaries() / "promtool"
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ OK = Measurement(value=0.01)
 FEW = Measurement(value=0.3, samples=1)
 NODATA = Measurement.nodata("no series")
 ERROR = Measurement.error("refused")
-LETTERS = {"b": BREACH, "o": OK, "i": Measurement(value=math.inf), "n": NODATA, "e": ERROR}
+INFINITE, MINUS_INFINITE, NAN = (Measurement(value=value) for value in (math.inf, -math.inf, math.nan))
+LETTERS = {"b": BREACH, "o": OK, "i": INFINITE, "m": MINUS_INFINITE, "n": NODATA, "q": NAN, "e": ERROR}
 
 
 def play(given_rule: Rule, slots: str, *, interval: float = INTERVAL) -> list[RuleState]:

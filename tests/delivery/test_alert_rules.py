@@ -6,25 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 from prometheus_client import generate_latest
 
 from tests.delivery.chart import ROOT
-from tests.stack.build import PartUnavailableError, prometheus_binaries
 from watchdog.web.metrics import Metrics
 
 RULES = ROOT / "docs" / "prometheus-rules.yaml"
 
 
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    try:
-        return prometheus_binaries() / "promtool"
-    except PartUnavailableError as error:
-        pytest.skip(f"promtool is not to be had: {str(error).splitlines()[0]}")
-
-
-@pytest.mark.real
 def test_F95_a_dead_watchdog_is_noticed_by_the_rules_that_are_shipped(promtool: Path, tmp_path: Path) -> None:
     given = (Path(__file__).parent / "rules-test.yaml").read_text()
     (tmp_path / "test.yaml").write_text(given.replace("RULES", str(RULES)))
