@@ -1,5 +1,7 @@
 """promtool's notation of series, and that nothing but it is read."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,12 +30,49 @@ def test_it_is_read_as_promtool_reads_it(text: str, values: tuple[float | Gap, .
 
 
 @pytest.mark.parametrize(
-    ("text", "offset"), [("", 0), ("1 x3", 2), ("1 {{schema:1}}", 2), ("1x", 0), ("1 2 3+x4", 4), ("9x999999", 0)]
+    ("text", "offset"),
+    [
+        ("", 0),
+        ("1 x3", 2),
+        ("1 {{schema:1}}", 2),
+        ("1x", 0),
+        ("1 2 3+x4", 4),
+        ("9x999999", 0),
+        ("1 0x999999999", 2),
+        pytest.param("1x" + "9" * 5000, 0, id="more digits than int reads"),
+        pytest.param("1 _x" + "9" * 5000, 2, id="a gap of more digits than int reads"),
+        ("1 \N{ARABIC-INDIC DIGIT THREE}", 2),
+    ],
 )
 def test_anything_else_is_refused_at_its_character(text: str, offset: int) -> None:
     with pytest.raises(NotationError) as refused:
         parse_values(text)
     assert refused.value.offset == offset
+
+
+def test_a_number_of_times_may_begin_with_zeros() -> None:
+    assert parse_values("7x0000000002") == (7, 7, 7)
+
+
+@pytest.mark.parametrize("text", ["1" * 20_000 + "z", "1." + "1" * 20_000 + "z", "1+" + "1" * 20_000 + "z"], ids=len)
+def test_a_long_word_is_refused_as_quickly_as_it_is_read(text: str) -> None:
+    before = time.process_time()  # a busy machine does not count; trying each way to split the word takes 12 s
+    with pytest.raises(NotationError):
+        parse_values(text)
+    assert time.process_time() - before < 2
+
+
+COUNTS = st.integers(min_value=0, max_value=10**30).map("x{}".format) | st.just("x" + "9" * 5000) | st.just("")
+NUMBERS = st.floats().map(str) | st.integers().map(str) | st.sampled_from(["_", "stale", "1e999", "-Inf", "1" * 400])
+STEPS = st.just("") | st.floats().map("{:+}".format) | st.integers().map("{:+}".format)
+
+
+@given(st.lists(st.tuples(NUMBERS, STEPS, COUNTS).map("".join), max_size=6).map(" ".join))
+def test_no_series_stands_for_more_values_than_the_most(text: str) -> None:
+    try:
+        assert 0 < len(parse_values(text)) <= MOST_VALUES
+    except NotationError as refused:
+        assert 0 <= refused.offset <= len(text)  # noqa: PT017 - either is right
 
 
 @given(st.text(alphabet="0123456789+-x._ staleINFnaf{}", max_size=40) | st.text(max_size=40))

@@ -13,9 +13,10 @@ from enum import Enum
 import promql_parser as parser
 
 MOST_VALUES = 50_000
-_NUMBER = r"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[Ii]nf|[Nn]a[Nn])"
-_ITEM = re.compile(rf"(?P<first>[+-]?{_NUMBER})(?:(?P<step>[+-]{_NUMBER})?x(?P<times>\d+))?")
-_GAP = re.compile(r"_(?:x(?P<times>\d+))?")
+# A digit can be matched in one way only: otherwise a long word that is no number is split in every way there is.
+_NUMBER = r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[Ii]nf|[Nn]a[Nn])"
+_ITEM = re.compile(rf"(?P<first>[+-]?{_NUMBER})(?:(?P<step>[+-]{_NUMBER})?x(?P<times>[0-9]+))?")
+_GAP = re.compile(r"_(?:x(?P<times>[0-9]+))?")
 _WORD = re.compile(r"\S+")
 _NAME = "__name__"
 
@@ -63,12 +64,12 @@ def _values(word: str, offset: int) -> Iterator[Value]:
     if word == "stale":
         yield Gap.STALE
     elif gap := _GAP.fullmatch(word):
-        for _ in range(int(gap["times"] or 1)):
+        for _ in range(_many(gap["times"] or "1")):
             yield Gap.MISSING
     elif item := _ITEM.fullmatch(word):
         first, step = float(item["first"]), float(item["step"] or 0)
         # As promtool has it: the first value, and as many more as are said.
-        for number in range(int(item["times"] or 0) + 1):
+        for number in range(_many(item["times"] or "0") + 1):
             yield first + step * number if number else first
     else:
         message = (
@@ -76,6 +77,11 @@ def _values(word: str, offset: int) -> Iterator[Value]:
             "_ for no sample or stale"
         )
         raise NotationError(message, offset)
+
+
+def _many(digits: str) -> int:
+    """The number; of one that is too large anyway the first digits, because ``int`` reads only some thousands."""
+    return int(digits.lstrip("0")[: len(str(MOST_VALUES)) + 1] or 0)
 
 
 def parse_series(text: str) -> SeriesName:
