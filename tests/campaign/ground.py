@@ -80,7 +80,14 @@ class Ground:
                 replicas = objects["deployments", f"{app}-{color}"]["spec"]["replicas"]
                 if replicas != wanted:
                     missing.append(f"{app}-{color} has {replicas} replicas instead of {wanted}")
+        if "trip" in self._journal():
+            missing.append("the journal has an open trip")
         return missing
+
+    def _journal(self) -> Mapping[str, str]:
+        kept = self.admin.items(path_of("configmaps", self.namespace))
+        name = f"canary-watchdog-{self.namespace}"
+        return next((each.get("data") or {} for each in kept if each["metadata"]["name"] == name), {})
 
     def wait_for_the_pods(self) -> None:
         """Returns when the history of the pods has caught up with the API server."""
