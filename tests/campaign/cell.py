@@ -33,8 +33,8 @@ USER = "watchdog"
 FINISH_SECONDS = 60
 PAUSE_SECONDS = 0.1
 TRIES = 3
-# How long people may be left in the dark, and how fast the watchdog's clock runs meanwhile. A call that hangs takes 3 of
-# these seconds, and there are several before a minute of that clock has passed on a slow machine.
+# How long people may be left in the dark, and how fast the watchdog's clock runs meanwhile. A call that hangs takes 3
+# of these seconds, and there are several before a minute of that clock has passed on a slow machine.
 HELD_SECONDS, HELD_PACE = 20, 30
 
 
