@@ -33,6 +33,7 @@ USER = "watchdog"
 FINISH_SECONDS = 60
 PAUSE_SECONDS = 0.1
 TRIES = 3
+AWAKE_LOOKS = 3
 # How long people may be left in the dark, and how fast the watchdog's clock runs meanwhile. A call that hangs takes 3
 # of these seconds, and there are several before a minute of that clock has passed on a slow machine.
 HELD_SECONDS, HELD_PACE = 20, 30
@@ -43,6 +44,7 @@ class Resume(StrEnum):
 
     SAME_PROCESS = "the same process goes on"
     KILLED = "F43 killed -9 and a new process"
+    FROZEN = "F41 it stands still until another one has finished"
     NEVER_CLEARS = "the fault never clears"
 
 
@@ -161,6 +163,8 @@ class Run:
         try:
             if self._cell.resume is Resume.KILLED:
                 self._replace(order)
+            elif self._cell.resume is Resume.FROZEN:
+                self._stand_in(order, proxy)
             elif self._cell.held:
                 self._be_held(log, proxy, result)
             _wait(self._is_done, lambda: "; ".join([*ground.shortcomings(), _tail(log)]), within=FINISH_SECONDS)
@@ -174,7 +178,7 @@ class Run:
         if self._cell.fault is None:
             return None
         # A new process meets the fault as well: at the same write, or at the next one when that was committed.
-        times = {Resume.SAME_PROCESS: 1, Resume.KILLED: 2, Resume.NEVER_CLEARS: None}[self._cell.resume]
+        times = {Resume.KILLED: 2, Resume.NEVER_CLEARS: None}.get(self._cell.resume, 1)
         return proxy.inject(self._cell.fault, Match(where=self._is_meant), times=times, on_hit=self._on_hit)
 
     def _is_meant(self, request: Message) -> bool:
@@ -188,6 +192,8 @@ class Run:
         if self._cell.resume is Resume.KILLED and not self._hit.is_set() and self._process is not None:
             self._struck.set()  # before it is dead, or its death would look like one that nobody meant
             self._process.kill()
+        if self._cell.resume is Resume.FROZEN and self._process is not None:
+            self._process.suspend()
         self._hit.set()
 
     def _replace(self, order: Order) -> None:
@@ -196,6 +202,26 @@ class Run:
             self._process.close()
             self._process = self._shared.nursery.spawn(order)
             self._struck.clear()
+
+    def _stand_in(self, order: Order, proxy: FaultProxy) -> None:
+        """Another process finishes what the first one has begun, which wakes up then and goes on as if nothing was."""
+        frozen = self._process
+        assert frozen is not None
+        if not self._comes():
+            return
+        self._process = self._shared.nursery.spawn(order)
+        try:
+            _wait(self._is_done, lambda: "the other one has not finished", within=FINISH_SECONDS)
+        finally:
+            self._process.close()
+            self._process = frozen
+            frozen.resume()
+        seen = len(proxy.requests)
+
+        def looks() -> int:
+            return sum(each.target.endswith("/services") for each in proxy.requests[seen:])
+
+        _wait(lambda: looks() >= AWAKE_LOOKS, lambda: "it does not wake up", within=FINISH_SECONDS)
 
     def _comes(self) -> bool:
         """Waits for the write; False when the rollback is over without it."""

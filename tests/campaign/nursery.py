@@ -48,6 +48,14 @@ class Nestling:
         except ProcessLookupError:
             return
 
+    def suspend(self) -> None:
+        """SIGSTOP: it stands still, and knows nothing of it."""
+        signal.pidfd_send_signal(self._handle, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        signal.pidfd_send_signal(self._handle, signal.SIGCONT)
+
     @property
     def running(self) -> bool:
         """True until it has ended."""

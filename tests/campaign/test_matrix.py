@@ -33,6 +33,7 @@ NEW_JOURNAL = "configmaps new"
 EVERYTHING = "CANARY_WATCHDOG_CAMPAIGN"
 
 FAULTS: dict[str, Fault] = {
+    "carried out at once": Delay(0.0),
     "delayed by a second": Delay(1.0),
     "carried out after the client has given up": Delay(4.5),
     "F32 reset before it was sent": Reset(),
@@ -62,6 +63,7 @@ LASTING = {
 ONCE = (Resume.SAME_PROCESS, Resume.KILLED)
 Square = tuple[str, Resume]
 MATRIX: list[Square] = [(fault, resume) for resume in ONCE for fault in FAULTS]
+MATRIX += [(fault, Resume.FROZEN) for fault in ("carried out at once", "delayed by a second")]
 ENDLESS: list[Square] = [(fault, Resume.NEVER_CLEARS) for fault in LASTING]
 
 
