@@ -305,7 +305,8 @@ async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage
     await stage.tick_until(stage.finished, ticks=130)
     assert stage.colors() == {"green"}
     assert stage.ear.told(Event.SELECTOR) == []
-    assert "did not get ready within 2m; nothing was switched" in stage.ear.alerts[-1].text
+    assert "blue did not get ready within 2m; backend-blue has 0 ready pods of 3" in stage.ear.alerts[-1].text
+    assert "its pods do not get ready; nothing was switched" in stage.ear.alerts[-1].text
     await stage.tick(after=15)
     assert stage.ear.told(Event.DECISION)[-1] == "good_not_ready"
 

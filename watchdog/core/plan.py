@@ -18,7 +18,7 @@ from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import BY_HAND, DeploymentStatus, RuleState, Selector, ServiceStatus, TargetStatus, Trip
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
-from watchdog.core.readiness import Ready, TooSmall, has_followed, readiness, saved_replicas
+from watchdog.core.readiness import Ready, TooSmall, Unready, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
 
 RECOVERY_SECONDS = 300.0
@@ -230,7 +230,8 @@ def _restoring(
         names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
         return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
     limits = [size_to_restore(others, each.deployment, each.replicas)[1] for each in small.values()]
-    because = "; ".join(["", *filter(None, limits)])
+    lacking = dict.fromkeys(each.sentence for each in found if isinstance(each, Unready))
+    because = "; ".join(["", *filter(None, limits), *lacking])
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and len(services) == len(status.services):
         timeout = show_duration(target.rollback.ready_timeout)
