@@ -144,10 +144,12 @@ class Run:
         began = time.monotonic()
         try:
             with self._shared.proxies.listening() as proxy:
-                self._roll_back(ground, proxy, result)
+                try:
+                    self._roll_back(ground, proxy, result)
+                finally:
+                    if self._process is not None:
+                        self._process.close()
         finally:
-            if self._process is not None:
-                self._process.close()
             ground.close()
         result.seconds = time.monotonic() - began
         return result

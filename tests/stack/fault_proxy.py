@@ -140,6 +140,10 @@ class FaultProxy:
         """Closes the listener and every connection; called in the loop."""
         self._clear()
         if self._server is not None:
+            # A connection that was accepted, and that the server has not taken note of yet, would never be closed.
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            await asyncio.sleep(0)
             self._server.close()
         for task in self._tasks:
             task.cancel()
