@@ -58,6 +58,7 @@ class ControlPlane:
     scheduler: Child
     kwok: Child
     admin: Admin = field(repr=False)
+    was_gone: bool = False
 
     @property
     def admin_token(self) -> str:
@@ -72,7 +73,12 @@ class ControlPlane:
     @property
     def children(self) -> tuple[Child, ...]:
         """Every process, in the order in which they are stopped."""
-        return (self.kwok, self.scheduler, self.controller_manager, self.apiserver, self.etcd)
+        return (*self.clients, self.apiserver, self.etcd)
+
+    @property
+    def clients(self) -> tuple[Child, ...]:
+        """Those that work by the API server."""
+        return (self.kwok, self.scheduler, self.controller_manager)
 
     def make_kubeconfig(self, token: str, *, namespace: str = "default", url: str = "") -> Path:
         """Writes a kubeconfig for any token, for example one of `Admin.create_token`; ``url`` may be a proxy's."""
@@ -104,6 +110,7 @@ class ControlPlane:
 
     def kill_apiserver(self) -> None:
         """Kills the API server; etcd keeps what was written."""
+        self.was_gone = True
         self.apiserver.kill()
 
     def restart_apiserver(self) -> None:
@@ -119,14 +126,18 @@ class ControlPlane:
             self.etcd.start()
         if not self.apiserver.running:
             self.start_apiserver()
+        if self.was_gone:
+            # They look for an API server that was gone with longer and longer pauses, up to half a minute.
+            for child in self.clients:
+                child.kill()
+            self.was_gone = False
         for child in self.children:
             child.start()
 
     def stop(self) -> None:
         """Stops everything: clients first, etcd last, because an API server without etcd does not end."""
         self.admin.close()
-        clients = self.children[:3]
-        for child in clients:
+        for child in self.clients:
             child.resume()
             child.terminate()
         for child in self.children:
