@@ -24,8 +24,11 @@ from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch
 
-PACE = 60
-"""One second of the test is a minute of the watchdog, where a test waits for people to be told."""
+PACE = 20
+"""So many seconds of the watchdog's clock in one of the test, where a test waits for people to be told.
+
+A minute of that clock, after which a plan that nobody carried on is void, is longer than a shared machine stands still.
+"""
 
 
 @dataclass
