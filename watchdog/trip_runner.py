@@ -18,9 +18,9 @@ from watchdog.cluster.client import AlteredError, Cluster, ClusterError
 from watchdog.cluster.endpoints import glance
 from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
-from watchdog.core.model import FinishedTrip, TargetStatus, Trip
+from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import Plan, ScaleDown, Stage, Step, give_pods_back, is_verified, plan
+from watchdog.core.plan import ENDS, Plan, ScaleDown, Stage, Step, ended, give_pods_back, is_verified, plan
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
@@ -32,7 +32,6 @@ STUCK_SECONDS = 60.0  # what has not gone on for as long is told to people
 GLANCING_SECONDS = 5.0  # after a switch; a controller that needs longer is waited for by the looks of each second
 FIRST_PAUSE_SECONDS = 0.003
 LONGER = 1.5  # what is seen too late is at most this share of what it took
-ENDS = (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED)
 
 
 class TripRunner:
@@ -208,15 +207,8 @@ class TripRunner:
             raise
 
     async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        ended = FinishedTrip(
-            trip=trip,
-            finished_at=now,
-            recovered=todo.recovered,
-            switched=todo.stage is not Stage.GIVEN_UP,
-            superseded=todo.stage is Stage.SUPERSEDED,
-        )
-        self._known.journal = close_trip(self._known.journal, ended)
-        if not ended.switched:
+        self._known.journal = close_trip(self._known.journal, ended(trip, todo, now=now))
+        if todo.stage is Stage.GIVEN_UP:
             self._fleet.spared(self._target.target)
         await self._known.keep()
         self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from promql_parser import MatchOp, VectorSelector
+from promql_parser import VectorSelector
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
@@ -19,7 +19,7 @@ from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import parse_promql
-from watchdog.core.rules.promql_shape import selectors
+from watchdog.core.rules.promql_shape import selectors, written_matcher, written_matchers
 from watchdog.sources.compare import ComparingSource
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _WINDOW = "5m"
 """Any window: what is asked for is whether the selectors match at all."""
 _ERRORS = frozenset({"error_expr", "baseline_error_expr"})
 # A list: the parser's operators compare, and do not hash.
-_OPERATORS = [(MatchOp.Equal, "="), (MatchOp.NotEqual, "!="), (MatchOp.Re, "=~"), (MatchOp.NotRe, "!~")]
 
 
 class UnreachableError(Exception):
@@ -79,7 +78,7 @@ class PrometheusInquiry:
         expressions = [parse_promql(fill(text, {**names, "color": color})) for color in target.colors]
         for pair in zip(*map(selectors, expressions), strict=True):
             name = pair[0].name
-            if name is not None and not await self._count(f"{{__name__={_string(name)}}}", slot):
+            if name is not None and not await self._count(f"{{{written_matcher('__name__', '=', name)}}}", slot):
                 message = (
                     f"Prometheus has had no metric {quoted(name)} for {_BACK}; check its name, and that it is scraped"
                 )
@@ -171,15 +170,4 @@ def _analyzed(query: ElasticsearchQuery, types: Mapping[str, frozenset[str]]) ->
 
 def _written(selector: VectorSelector) -> str:
     """The selector as PromQL, without its offset."""
-    matchers = [
-        f"{each.name}{sign}{_string(each.value)}"
-        for each in selector.matchers.matchers
-        for operator, sign in _OPERATORS
-        if each.op == operator
-    ]
-    return f"{selector.name or ''}{{{','.join(matchers)}}}"
-
-
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return f"{selector.name or ''}{{{','.join(written_matchers(selector))}}}"

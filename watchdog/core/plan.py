@@ -16,7 +16,16 @@ from watchdog.core.contest import is_superseded, is_withdrawn, left_without_pods
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
-from watchdog.core.model import BY_HAND, DeploymentStatus, RuleState, Selector, ServiceStatus, TargetStatus, Trip
+from watchdog.core.model import (
+    BY_HAND,
+    DeploymentStatus,
+    FinishedTrip,
+    RuleState,
+    Selector,
+    ServiceStatus,
+    TargetStatus,
+    Trip,
+)
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
 from watchdog.core.readiness import Ready, TooSmall, Unready, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
@@ -38,6 +47,9 @@ class Stage(StrEnum):
     FINISHED = "finished"
     GIVEN_UP = "given_up"
     SUPERSEDED = "superseded"
+
+
+ENDS = frozenset({Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,17 @@ class Plan:
     steps: tuple[Step, ...]
     sentence: str
     recovered: bool = False
+
+
+def ended(trip: Trip, todo: Plan, *, now: float) -> FinishedTrip:
+    """The trip as it ends by a plan whose stage is one of `ENDS`."""
+    return FinishedTrip(
+        trip=trip,
+        finished_at=now,
+        recovered=todo.recovered,
+        switched=todo.stage is not Stage.GIVEN_UP,
+        superseded=todo.stage is Stage.SUPERSEDED,
+    )
 
 
 def is_verified(trip: Trip, status: TargetStatus) -> bool:

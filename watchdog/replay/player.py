@@ -14,7 +14,7 @@ from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, de
 from watchdog.core.evaluate import evaluate, firing
 from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, share, worth_keeping
 from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.plan import Plan, Stage, is_verified, is_well, plan
+from watchdog.core.plan import ENDS, Plan, Stage, ended, is_verified, is_well, plan
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.watching import (
     asking_to_leave,
@@ -29,7 +29,6 @@ from watchdog.replay.world import World
 
 LONG_AGO = 30 * 86_400.0
 TRIP_TICK = 1.0
-_ENDS = (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +216,7 @@ class Player:
             told = of_step(step, at=now)
             if told is not None:
                 self._tell(told)
-        if todo.stage in _ENDS:
+        if todo.stage in ENDS:
             self._close(trip, todo, now=now)
         self._look(now)  # here endpoints follow a switch at once
 
@@ -236,14 +235,7 @@ class Player:
         )
 
     def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        ended = FinishedTrip(
-            trip=trip,
-            finished_at=now,
-            recovered=todo.recovered,
-            switched=todo.stage is not Stage.GIVEN_UP,
-            superseded=todo.stage is Stage.SUPERSEDED,
-        )
-        self.journal = close_trip(self.journal, ended)
+        self.journal = close_trip(self.journal, ended(trip, todo, now=now))
         self._planned_at = None
         self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}, sentence=todo.sentence))
 

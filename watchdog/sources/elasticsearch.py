@@ -152,10 +152,7 @@ class ElasticsearchSource:
         async def ask(proof: Proof) -> Any:
             seconds = self._settings.deadline * _FIELDS_SHARE * _CLIENT_SHARE
             client = self._client.options(headers=proof.headers, request_timeout=seconds)
-            answer = await client.field_caps(
-                index=index, fields=asked_fields(needs), ignore_unavailable=False, allow_no_indices=False
-            )
-            return answer.body
+            return await _field_caps(client, index, asked_fields(needs))
 
         return field_problems(needs, await self._exchange(ask))
 
@@ -165,12 +162,10 @@ class ElasticsearchSource:
         async def ask(proof: Proof) -> FieldTypes:
             client = self._client.options(headers=proof.headers)
             try:
-                answer = await client.field_caps(
-                    index=index, fields=sorted(names), ignore_unavailable=False, allow_no_indices=False
-                )
+                known = await _field_caps(client, index, sorted(names))
             except self._elasticsearch.NotFoundError:
                 return FieldTypes(has_index=False)
-            return FieldTypes(types=read_field_caps(answer.body))
+            return FieldTypes(types=read_field_caps(known))
 
         try:
             return await self._exchange(ask)
@@ -250,3 +245,8 @@ class ElasticsearchSource:
             case _:
                 raise error
         return SearchError(sentence(said, secrets=proof.secrets), trouble=trouble, spoils_all=is_shared)
+
+
+async def _field_caps(client: Any, index: str, names: Sequence[str]) -> Any:
+    answer = await client.field_caps(index=index, fields=names, ignore_unavailable=False, allow_no_indices=False)
+    return answer.body

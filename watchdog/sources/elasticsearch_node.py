@@ -25,8 +25,8 @@ from elastic_transport import (
 from elastic_transport import ConnectionError as NodeConnectionError
 from elastic_transport.client_utils import DEFAULT, DefaultType, url_to_node_config
 
-from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, believe, quote, too_long
-from watchdog.sources.failure import why
+from watchdog.sources.answer import Answer, AnswerError, believe, quote
+from watchdog.sources.http_answer import read_answer, why_broken
 
 
 class NodeAnswer(NamedTuple):
@@ -63,7 +63,7 @@ class BoundedNode(BaseAsyncNode):
         except TimeoutError as error:
             raise ConnectionTimeout(f"{self._name} did not answer within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NodeConnectionError(f"{self._name} {_said(error)}") from error
+            raise NodeConnectionError(f"{self._name} {why_broken(error)}") from error
         meta = ApiResponseMeta(
             node=self.config,
             duration=time.monotonic() - started,
@@ -95,15 +95,8 @@ class BoundedNode(BaseAsyncNode):
             headers={**self.headers, **(headers or {})},
             allow_redirects=False,
         ) as response:
-            return response, Answer(
-                status=response.status,
-                content_type=response.headers.get("Content-Type", ""),
-                date=response.headers.get("Date", ""),
-                location=response.headers.get("Location", ""),
-                retry_after=response.headers.get("Retry-After", ""),
-                body=await _read(response),
-                received_at=time.time(),
-            )
+            _check_encoding(response)
+            return response, await read_answer(response)
 
     def _open_session(self) -> aiohttp.ClientSession:
         trust: ssl.SSLContext | bool = True
@@ -125,16 +118,10 @@ def node_config(url: str, *, ca_file: Path | None) -> NodeConfig:
     return config.replace(ca_certs=str(ca_file or certifi.where())) if config.scheme == "https" else config
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+def _check_encoding(response: aiohttp.ClientResponse) -> None:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise AnswerError(f"answered in {quote(encoding)}, which it was not asked for")
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > LONGEST_BODY:
-            raise too_long()
-    return bytes(body)
 
 
 def _headers_for_client(response: aiohttp.ClientResponse) -> HttpHeaders:
@@ -142,15 +129,3 @@ def _headers_for_client(response: aiohttp.ClientResponse) -> HttpHeaders:
     product = response.headers.get("X-Elastic-Product", "")
     kept = {"content-type": "application/json", "x-elastic-product": product}
     return HttpHeaders(kept | {"retry-after": response.headers.get("Retry-After", "")})
-
-
-def _said(error: Exception) -> str:
-    match error:
-        case aiohttp.ServerDisconnectedError():
-            return "broke the connection off"
-        case aiohttp.ClientPayloadError():
-            return "broke its answer off in the middle"
-        case aiohttp.ClientResponseError():
-            return "does not speak HTTP"
-        case _:
-            return why(error)

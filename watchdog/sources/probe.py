@@ -27,6 +27,7 @@ from watchdog.core.rules.kinds import HttpProbe
 from watchdog.core.rules.language import Rule
 from watchdog.sources.answer import quote
 from watchdog.sources.failure import sentence, why
+from watchdog.sources.http_answer import why_broken
 
 LONGEST_BODY = 1 << 16  # bytes
 _HEADERS = {"User-Agent": f"canary-watchdog/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -79,7 +80,7 @@ class ProbeSource:
                 return Measurement.error(sentence(f"{url} is not asked: {attempt.forbidden}"))
             if not (attempt.is_connected or _is_refusal(error)):
                 return Measurement.error(sentence(f"{url} {why(error)}"))
-            seen = _Seen(seconds=0.0, problem=_said(error))
+            seen = _Seen(seconds=0.0, problem=why_broken(error))
         return _judged(probe, url, seen)
 
     async def close(self) -> None:
@@ -152,15 +153,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _is_refusal(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError)
-
-
-def _said(error: Exception) -> str:
-    match error:
-        case aiohttp.ServerDisconnectedError():
-            return "broke the connection off"
-        case aiohttp.ClientPayloadError():
-            return "broke its answer off in the middle"
-        case aiohttp.ClientResponseError():
-            return "does not speak HTTP"
-        case _:
-            return why(error)

@@ -6,7 +6,6 @@ is an error at each of its instants.
 
 import asyncio
 import ssl
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Any
 import aiohttp
 
 from watchdog.settings import PrometheusSettings
-from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
+from watchdog.sources.answer import Answer, AnswerError
 from watchdog.sources.credentials import CredentialsError, check_authorities, prove
 from watchdog.sources.envelope import Query, Reading, read_range
 from watchdog.sources.failure import sentence
+from watchdog.sources.http_answer import read_answer, why_broken
 from watchdog.sources.prometheus import PrometheusSource
 
 MOST_POINTS = 8000
@@ -119,7 +119,7 @@ class PrometheusHistory(PrometheusSource):
         except TimeoutError:
             raise AnswerError(f"timed out: no answer within {self._deadline:g} s") from None
         except aiohttp.ClientError as error:
-            raise AnswerError(f"cannot be asked ({sentence(str(error), secrets=proof.secrets)})") from None
+            raise AnswerError(f"cannot be asked: it {why_broken(error)}") from None
 
     async def _post(self, sent: Mapping[str, str], headers: dict[str, str]) -> Answer:
         if self._session is None:
@@ -127,19 +127,7 @@ class PrometheusHistory(PrometheusSource):
         url = f"{self._settings.url}/api/v1/query_range"
         options: dict[str, Any] = {"allow_redirects": False, "headers": headers, "ssl": self._trust()}
         async with self._session.post(url, data=dict(sent), **options) as response:
-            body = bytearray()
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > LONGEST_BODY:
-                    raise too_long()
-            return Answer(
-                status=response.status,
-                content_type=response.headers.get("Content-Type", ""),
-                body=bytes(body),
-                received_at=time.time(),
-                date=response.headers.get("Date", ""),
-                location=response.headers.get("Location", ""),
-            )
+            return await read_answer(response)
 
     def _trust(self) -> ssl.SSLContext | bool:
         ca_file = self._settings.ca_file

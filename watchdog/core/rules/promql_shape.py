@@ -22,6 +22,8 @@ from promql_parser import (
     VectorSelector,
 )
 
+_OPERATORS = {str(MatchOp.Equal): "=", str(MatchOp.NotEqual): "!=", str(MatchOp.Re): "=~", str(MatchOp.NotRe): "!~"}
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _PICKS = frozenset({"topk", "bottomk", "limitk", "limit_ratio", "count_values"})
 _ONE = frozenset({"scalar", "vector", "time", "absent", "absent_over_time", "pi"})
 _SCALARS = frozenset({"scalar", "time", "pi"})
@@ -41,15 +43,27 @@ def may_be_several(expr: Expr) -> bool:
         case VectorSelector():
             return ":" not in (expr.name or "")
         case _:
-            return any(map(may_be_several, _parts(expr)))
+            return any(map(may_be_several, parts(expr)))
 
 
 def selectors(expr: Expr) -> Iterator[VectorSelector]:
     """Every selector of the expression."""
     if isinstance(expr, VectorSelector):
         yield expr
-    for part in _parts(expr):
+    for part in parts(expr):
         yield from selectors(part)
+
+
+def written_matchers(selector: VectorSelector) -> list[str]:
+    """The matchers of a selector as PromQL writes them, without the one of its name."""
+    return [written_matcher(each.name, _OPERATORS[str(each.op)], each.value) for each in selector.matchers.matchers]
+
+
+def written_matcher(label: str, operator: str, value: str) -> str:
+    """One matcher as PromQL writes it."""
+    is_plain = label.isascii() and label.isidentifier()
+    name = label if is_plain else f'"{label.translate(_ESCAPES)}"'
+    return f'{name}{operator}"{value.translate(_ESCAPES)}"'
 
 
 def exact_labels(selector: VectorSelector) -> dict[str, str]:
@@ -70,11 +84,12 @@ def raw_counters(expr: Expr) -> Iterator[str]:
         case AggregateExpr() if str(expr.op) in _COUNTED:
             return
         case _:
-            for part in _parts(expr):
+            for part in parts(expr):
                 yield from raw_counters(part)
 
 
-def _parts(expr: Expr) -> tuple[Expr, ...]:
+def parts(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions right below one."""
     match expr:
         case ParenExpr() | UnaryExpr() | SubqueryExpr() | AggregateExpr():
             return (expr.expr,)

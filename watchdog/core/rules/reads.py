@@ -17,7 +17,6 @@ from promql_parser import (
     BinaryExpr,
     Call,
     Expr,
-    MatchOp,
     MatrixSelector,
     ParenExpr,
     SubqueryExpr,
@@ -26,10 +25,9 @@ from promql_parser import (
 )
 
 from watchdog.core.rules.promql import PromqlError, parse_promql
+from watchdog.core.rules.promql_shape import parts, written_matcher, written_matchers
 
-_OPERATORS = {str(MatchOp.Equal): "=", str(MatchOp.NotEqual): "!=", str(MatchOp.Re): "=~", str(MatchOp.NotRe): "!~"}
 _ABSENCE = frozenset({"absent", "absent_over_time"})
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +98,10 @@ def _selectors(node: Expr, *, is_needed: bool) -> Iterator[Selector]:
 def _present(node: Any, *, is_needed: bool) -> Iterator[Selector]:
     if node.offset is not None or node.at is not None or node.matchers.or_matchers:
         return
-    matchers = {_matcher(each.name, _OPERATORS[str(each.op)], each.value) for each in node.matchers.matchers}
+    matchers = set(written_matchers(node))
     if node.name is not None:
-        matchers.add(_matcher("__name__", "=", node.name))
+        matchers.add(written_matcher("__name__", "=", node.name))
     yield Selector(frozenset(matchers), is_needed)
-
-
-def _matcher(name: str, operator: str, value: str) -> str:
-    is_plain = name.isascii() and name.isidentifier()
-    label = name if is_plain else f'"{name.translate(_ESCAPES)}"'
-    return f'{label}{operator}"{value.translate(_ESCAPES)}"'
 
 
 def _longest_range(node: Expr) -> float:
@@ -119,11 +111,5 @@ def _longest_range(node: Expr) -> float:
             return node.range.total_seconds()
         case SubqueryExpr():
             return (node.range or timedelta()).total_seconds() + _longest_range(node.expr)
-        case BinaryExpr():
-            return max(_longest_range(node.lhs), _longest_range(node.rhs))
-        case Call():
-            return max((_longest_range(argument) for argument in node.args), default=0.0)
-        case AggregateExpr() | ParenExpr() | UnaryExpr():
-            return _longest_range(node.expr)
         case _:
-            return 0.0
+            return max(map(_longest_range, parts(node)), default=0.0)
