@@ -21,7 +21,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -49,6 +49,8 @@ Server = ControlPlane | PrometheusServer | ElasticsearchServer | Flux
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
 MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
+
+LINES_OF_A_LOG = 60
 
 # How long an example takes says nothing on a machine that others share.
 hypothesis.settings.register_profile("shared", deadline=None)
@@ -230,6 +232,20 @@ def _told_when_missing(config: pytest.Config, name: str) -> Iterator[None]:
     except PartUnavailableError as error:
         config.stash[MISSING][name] = str(error)
         pytest.skip(f"{name} is not to be had: {str(error).splitlines()[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the end of what the processes of a failed test logged: on a machine that is gone nobody can look it up."""
+    report = yield
+    folder: Path | None = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for log in sorted(folder.rglob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-LINES_OF_A_LOG:]
+            report.sections.append((f"the last lines of {log.name}", "\n".join(lines)))
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -44,6 +44,8 @@ def test_the_token_of_the_chart_is_enough_for_a_rollback_and_for_a_pause_of_ever
                 "WATCHDOG_LEADER_ELECTION": "true",
             },
         )
+        # A standby is ready too: switched before the new leader has looked, it would never have seen blue active.
+        wait_until(lambda: dog.decided("nothing_firing"), "it has seen blue active")
         app.switch("green")
         dog.wait_for_evidence("ok")
         app.admin.annotate(path_of("deployments", release.namespace, RELEASE), **{PAUSED: "true"})
