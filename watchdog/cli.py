@@ -166,7 +166,7 @@ def backtest(
     active: Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")] = "",
     incidents: Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")] = None,
     against: Annotated[str, typer.Option(metavar="REV", help="Compare with the rule file of a git revision.")] = "",
-    form: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+    form: Annotated[Literal["text", "json", "markdown"], typer.Option("--format", help="How to print it.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a page with plots too.")] = None,
 ) -> None:
     """Play the past through a rule file: what it would have done."""

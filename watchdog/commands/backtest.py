@@ -18,15 +18,16 @@ from watchdog.commands.backtest_input import (
 )
 from watchdog.commands.past import Past, check_sources, sources_of
 from watchdog.commands.session import OK, USAGE, StopError, say, tell
+from watchdog.replay.markdown import as_markdown
 from watchdog.replay.page import as_page
 from watchdog.replay.report import Cost, Report, as_json, as_text
-from watchdog.settings import SettingsError, load_settings
+from watchdog.settings import Settings, SettingsError, load_settings
 
 
 def run_backtest(options: Options) -> int:
     """Plays the past and prints what it says; returns the exit code."""
     try:
-        report = asyncio.run(_backtest(options))
+        report = asyncio.run(backtest(options, load_settings()))
         if options.html is not None:
             options.html.write_text(as_page(report), encoding="utf-8")
     except StopError as stop:
@@ -37,20 +38,23 @@ def run_backtest(options: Options) -> int:
         return USAGE
     if options.form == "json":
         say(json.dumps(as_json(report), indent=2))
+    elif options.form == "markdown":
+        say(as_markdown(report).removesuffix("\n"))
     else:
         for line in as_text(report):
             say(line)
     return OK
 
 
-async def _backtest(options: Options) -> Report:
+async def backtest(options: Options, settings: Settings) -> Report:
+    """What the past says. Raises StopError, SettingsError, OSError."""
     begun = time.monotonic()
     target = target_of(options)
     start, end = span_of(options, target)
     incidents = incidents_of(options)
     before = other_revision_of(options, target)
     servers = sources_of(
-        load_settings(),
+        settings,
         target,
         (start, end),
         prometheus_url=options.prometheus,

@@ -3,17 +3,18 @@
 Law: what cannot be known is asked of whoever types, never guessed.
 """
 
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from watchdog.commands.git import GitError, file_at
 from watchdog.commands.past import Sources
 from watchdog.commands.session import FINDINGS, UNREACHABLE, USAGE, StopError
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import read_instant, show_instant
+from watchdog.core.placeholders import fill
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.slots import slot_at
@@ -32,6 +33,10 @@ from watchdog.settings import Settings
 from watchdog.sources.answer import AnswerError
 
 MOST_SLOTS = 10_000_000
+WHO = (
+    "who had the traffic? Say it with --kubeconfig FILE (the journal), --switches FILE, "
+    "--active-metric EXPR or --active COLOR"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ class Options:
     active: str = ""
     incidents: Path | None = None
     against: str = ""
-    form: Literal["text", "json"] = "text"
+    form: Literal["text", "json", "markdown"] = "text"
     html: Path | None = None
 
 
@@ -71,7 +76,7 @@ def target_of(options: Options) -> Target:
 def span_of(options: Options, target: Target) -> tuple[float, float]:
     """The first and the last slot. Raises StopError."""
     now = time.time()
-    start, end = _instant("--from", options.since, now), _instant("--to", options.until or "0", now)
+    start, end = instant("--from", options.since, now), instant("--to", options.until or "0", now)
     start, end = slot_at(target, start), slot_at(target, min(end, now))
     if start >= end:
         raise StopError(f"--from {options.since} is not before --to {options.until or 'now'}", USAGE)
@@ -80,7 +85,8 @@ def span_of(options: Options, target: Target) -> tuple[float, float]:
     return start, end
 
 
-def _instant(option: str, text: str, now: float) -> float:
+def instant(option: str, text: str, now: float) -> float:
+    """The instant that an option means. Raises StopError."""
     try:
         return now - parse_duration(text)
     except ValueError:
@@ -104,17 +110,19 @@ def incidents_of(options: Options) -> tuple[Incident, ...] | None:
 
 
 def other_revision_of(options: Options, target: Target) -> Target | None:
-    """The rule file as it is in another revision."""
+    """The rule file as it is in another revision, without a rule if it is not there yet. Raises StopError."""
     if not options.against:
         return None
     if options.rules.is_dir():
         raise StopError("--against compares one file; name the rule file instead of its folder", USAGE)
     folder, name = options.rules.resolve().parent, options.rules.name
-    command = ["git", "-C", str(folder), "show", f"{options.against}:./{name}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StopError(f"--against {options.against}: {done.stderr.strip() or 'git cannot show the file'}", USAGE)
-    parsed = parse_rule_file(f"{options.against}:{name}", done.stdout)
+    try:
+        text = file_at(folder, options.against, name)
+    except GitError as error:
+        raise StopError(f"--against {options.against}: {error}", USAGE) from error
+    if text is None:
+        return target.model_copy(update={"rules": []})
+    parsed = parse_rule_file(f"{options.against}:{name}", text)
     if parsed.target is None:
         raise StopError("\n".join(map(str, parsed.problems)), USAGE)
     if parsed.target.interval != target.interval:
@@ -139,11 +147,7 @@ async def schedule_for(options: Options, target: Target, sources: Sources) -> Sc
     elif options.kubeconfig is not None:
         found = await _schedule_of_cluster(options, sources.settings, target)
     if found is None:
-        raise StopError(
-            "who had the traffic? Say it with --kubeconfig FILE (the journal), --switches FILE, "
-            "--active-metric EXPR or --active COLOR",
-            USAGE,
-        )
+        raise StopError(WHO, USAGE)
     return found
 
 
@@ -151,7 +155,9 @@ async def _schedule_of_metric(options: Options, target: Target, sources: Sources
     if sources.prometheus is None:
         raise StopError("--active-metric asks Prometheus; say where it is with --prometheus URL", USAGE)
     try:
-        found = schedule_of_series(await sources.prometheus.series(options.active_metric), target)
+        names = {"namespace": target.namespace, "target": target.target}
+        series = await sources.prometheus.series(fill(options.active_metric, names))
+        found = schedule_of_series(series, target)
     except AnswerError as error:
         raise StopError(f"--active-metric: Prometheus {error}", UNREACHABLE) from error
     if found is None:

@@ -71,7 +71,8 @@ def check_sources(sources: Sources, targets: Sequence[Target]) -> None:
     for name in ("prometheus", "elasticsearch"):
         asking = [rule.alert for rule in rules if rule.source == name]
         if asking and getattr(sources, name) is None:
-            raise StopError(f"{asking[0]} asks {name}; say where it is with --{name} URL", USAGE)
+            where = f"--{name} URL or WATCHDOG_{name.upper()}__{'URL' if name == 'prometheus' else 'URLS'}"
+            raise StopError(f"{asking[0]} asks {name}; say where it is with {where}", USAGE)
     for rule in rules:
         if rule.source not in ("prometheus", "elasticsearch"):
             tell(f"{rule.alert} asks {rule.source}, which keeps no past; it is left out")
@@ -122,7 +123,8 @@ class Past:
         self, before: Target, findings: Sequence[Finding], incidents: Sequence[Incident] | None
     ) -> tuple[Change, ...]:
         """What another revision of the rule file would have done instead."""
-        others = {each.rule.alert: each.firings for each in await self.play(before, incidents)}
+        played = await self.play(before, incidents) if before.rules else ()
+        others = {each.rule.alert: each.firings for each in played}
         now = {each.rule.alert: each.firings for each in findings}
         return tuple(
             Change(alert=alert, before=others.get(alert), after=now.get(alert))

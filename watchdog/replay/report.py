@@ -131,18 +131,26 @@ def _changes(report: Report) -> Iterator[str]:
             firings, word = (change.after, "new") if change.before is None else (change.before, "gone")
             yield f"  {change.alert} is {word}, and fires {len(firings or ())} times"
             continue
-        lost, gained = _only(change.before, change.after), _only(change.after, change.before)
-        if not lost and not gained:
+        lost, gained = only(change.before, change.after), only(change.after, change.before)
+        others = done_otherwise(change.before, change.after)
+        if not lost and not gained and not others:
             yield f"  {change.alert}: the same {len(change.after)} firings"
             continue
         yield f"  {change.alert}: {len(change.before)} firings before, {len(change.after)} now"
         yield from (f"    no longer  {_firing(each)}" for each in lost)
         yield from (f"    now        {_firing(each)}" for each in gained)
+        yield from (f"    not {before.did}, but now {_firing(after)}" for before, after in others)
 
 
-def _only(some: Sequence[Firing], others: Sequence[Firing]) -> list[Firing]:
+def only(some: Sequence[Firing], others: Sequence[Firing]) -> list[Firing]:
     """Those that overlap none of the others."""
     return [each for each in some if not any(o.at <= each.until and each.at <= o.until for o in others)]
+
+
+def done_otherwise(some: Sequence[Firing], others: Sequence[Firing]) -> list[tuple[Firing, Firing]]:
+    """Each with the first of the others that it overlaps, where something else came of it."""
+    pairs = ((each, next((o for o in others if o.at <= each.until and each.at <= o.until), None)) for each in some)
+    return [(each, other) for each, other in pairs if other is not None and other.did != each.did]
 
 
 def as_json(report: Report) -> dict[str, Any]:
