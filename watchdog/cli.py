@@ -192,6 +192,38 @@ def backtest(
     raise typer.Exit(run_backtest(options))
 
 
+@app.command("pull-request")
+def pull_request(
+    paths: Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", metavar="PATH...")],
+    *,
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 7d.")],
+    against: Annotated[
+        str, typer.Option(metavar="REV", help="Compare with this revision.", show_default="what is merged into")
+    ] = "",
+    switches: Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")] = None,
+    active_metric: Annotated[
+        str, typer.Option(metavar="EXPR", help="The same from Prometheus; may have {{ namespace }} and {{ target }}.")
+    ] = "",
+    kubeconfig: Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")] = None,
+    active: Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")] = "",
+    incidents: Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")] = None,
+) -> None:
+    """Backtest the rule files that a pull request on GitHub changes, and comment on it; a job of GitHub Actions."""
+    from watchdog.commands.pull_request import Options, run_pull_request  # noqa: PLC0415
+
+    options = Options(
+        paths=tuple(paths),
+        since=since,
+        against=against,
+        switches=switches,
+        active_metric=active_metric,
+        kubeconfig=kubeconfig,
+        active=active,
+        incidents=incidents,
+    )
+    raise typer.Exit(run_pull_request(options))
+
+
 def _run(settings: "Settings") -> None:
     import structlog  # noqa: PLC0415
 

@@ -104,7 +104,7 @@ def _read_folder(folder: Path) -> _Reading:
 
 def _read_state(folder: Path, state: Path) -> _Reading:
     try:
-        files = {str(folder / file.name): file for file in sorted(state.iterdir()) if _is_rule_file(file)}
+        files = {str(folder / file.name): file for file in sorted(state.iterdir()) if is_rule_file(file)}
     except OSError as error:
         return _Reading(problems=[_unreadable(folder, error)])
     if not files:
@@ -119,7 +119,8 @@ def _state_of(folder: Path) -> Path:
     return mounted.resolve() if mounted.is_dir() else folder
 
 
-def _is_rule_file(path: Path) -> bool:
+def is_rule_file(path: Path) -> bool:
+    """True when a file of that name is one that is read from a folder."""
     return path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
 
 

@@ -81,6 +81,11 @@ def as_github(checked: Checked) -> Iterator[str]:
         yield f"::{_level(problem)} {told}::{_data(visible(problem.message))}"
 
 
+def as_command(level: str, text: str) -> str:
+    """A workflow command that says a text of any number of lines: ``notice``, ``warning`` or ``error``."""
+    return f"::{level}::{_data(visible(text))}"
+
+
 def as_json(checked: Checked) -> Iterator[str]:
     """One JSON object: ``files`` with their targets, ``problems`` with their places."""
     problems = [
