@@ -153,5 +153,8 @@ async def test_an_hour_that_nobody_adds_to_any_more_is_no_data_F07(prometheus_se
         prometheus_server.remote_write(Series("http_requests_total", labels, points))
     async with prometheus(prometheus_server.url) as source:
         measurement = await measured(source, burning(app, {**FAST}), slot=slot)
+        patient = await measured(source, burning(app, {**FAST}, max_age="4m"), slot=slot)
     assert measurement.failure is Outcome.NODATA
     assert "max_age is 120 s" in measurement.reason
+    assert patient.failure is None
+    assert patient.value is not None

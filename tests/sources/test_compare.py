@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from watchdog.core.model import Measurement, Outcome, Phase
 from watchdog.core.rules.language import Rule
 from watchdog.sources.compare import ComparingSource
 from watchdog.sources.envelope import Reading
+from watchdog.sources.questions import Answered, Asked
 
 COLORS = ("blue", "green")
 ONE = Reading(value=1.0)
@@ -38,18 +39,31 @@ def comparing(app: str = "shop", **fields: Any) -> Rule:
 
 @dataclass
 class Script:
-    """Answers what it is told, and remembers what it was asked."""
+    """Answers what it is told, in order, and remembers what it was asked; ``flaws`` are by the number of the question.
+
+    The questions are errors and requests of the color, then, of each part of the baseline, the same and the dispersion.
+    """
 
     readings: list[Reading]
-    asked: list[tuple[str, float]] = field(default_factory=list)
+    flaws: Mapping[int, Measurement] = field(default_factory=dict)
+    max_age: float = 120.0
+    questions: list[Asked] = field(default_factory=list)
 
-    async def read(self, questions: Sequence[tuple[str, float]]) -> list[Reading]:
-        self.asked += questions
-        return self.readings
+    @property
+    def asked(self) -> list[tuple[str, float]]:
+        return [(expr, each.at) for each in self.questions for expr in each.exprs]
+
+    async def read(self, asked: Asked, *, slot: float) -> Answered:
+        assert asked.at <= slot
+        begun, flaw = len(self.asked), self.flaws.get(len(self.questions))
+        self.questions.append(asked)
+        return Answered(readings=self.readings[begun : begun + len(asked.exprs)], flaw=flaw)
 
 
-async def measured(rule: Rule, *readings: float | None, slot: float = 130.0) -> tuple[Measurement, Script]:
-    script = Script([Reading(value=value) for value in readings])
+async def measured(
+    rule: Rule, *readings: float | None, slot: float = 130.0, flaws: Mapping[int, Measurement] | None = None
+) -> tuple[Measurement, Script]:
+    script = Script([Reading(value=value) for value in readings], flaws or {})
     source = ComparingSource(script, colors=COLORS)
     return await source.measure(rule, color="green", namespace="bank", slot=slot), script
 
@@ -107,6 +121,78 @@ async def test_what_cannot_be_compared(readings: tuple[float | None, ...], outco
 async def test_no_errors_yet_are_zero_when_it_is_said() -> None:
     measurement, _ = await measured(comparing(absent_is_zero=True), 5, 100, None, 200, math.nan)
     assert measurement.counts == Counts(end=120, errors=5, requests=100, control_errors=0, control_requests=200)
+
+
+OLD = Measurement.nodata("too old")
+HELD = Measurement(failure=Outcome.INSUFFICIENT, reason="a gap")
+UNKNOWN = Measurement.error("nobody knows how old")
+
+
+@pytest.mark.parametrize(
+    ("flaws", "expected"),
+    [
+        pytest.param({0: OLD}, OLD, id="F07 the color's samples are old"),
+        pytest.param({1: OLD}, OLD, id="F07 those of the only baseline"),
+        pytest.param({1: OLD, 0: HELD}, HELD, id="F15 the color's own flaw comes first"),
+        pytest.param({1: UNKNOWN}, UNKNOWN, id="F07 how old they are is not known"),
+    ],
+)
+async def test_counts_with_a_flaw_are_not_compared(flaws: dict[int, Measurement], expected: Measurement) -> None:
+    measurement, _ = await measured(comparing(), 5, 100, 1, 200, 3, flaws=flaws)
+    assert (measurement.counts, measurement.failure, measurement.reason) == (None, expected.failure, expected.reason)
+
+
+@pytest.mark.parametrize(
+    ("flaws", "expected"),
+    [
+        pytest.param({1: OLD}, (2, 50, 4), id="the other color alone"),
+        pytest.param({3: OLD}, (1, 200, 3), id="this color alone"),
+        pytest.param({1: OLD, 3: OLD}, OLD, id="neither"),
+        pytest.param({1: OLD, 3: UNKNOWN}, UNKNOWN, id="an error of either"),
+        pytest.param({2: HELD, 4: HELD}, (3, 250, 4), id="a gap in an hour of dispersion"),
+    ],
+)
+async def test_F07_a_past_that_is_no_evidence_is_left_out(
+    flaws: dict[int, Measurement], expected: Measurement | tuple[float, float, float]
+) -> None:
+    """Of two colors one may have ended before the window did: what it left there is a part of the truth."""
+    rule = comparing(baseline="offset", offset="1d")
+    measurement, _ = await measured(rule, 5, 100, 1, 200, 3, 2, 50, 4, flaws=flaws)
+    if isinstance(expected, Measurement):
+        assert (measurement.counts, measurement.failure, measurement.reason) == (
+            None,
+            expected.failure,
+            expected.reason,
+        )
+    else:
+        assert (counts := measurement.counts) is not None
+        assert (counts.control_errors, counts.control_requests, counts.dispersion) == expected
+
+
+async def test_of_a_part_without_requests_nothing_has_to_be_new() -> None:
+    rule = comparing(baseline="offset", offset="1d")
+    measurement, _ = await measured(rule, 5, 100, None, None, None, 2, 50, 4, flaws={1: OLD})
+    assert measurement.counts == Counts(
+        end=120, errors=5, requests=100, control_errors=2, control_requests=50, dispersion=4
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "max_age"),
+    [
+        pytest.param({}, 30, id="half of the window"),
+        pytest.param({"window": "10m"}, 120, id="not longer than elsewhere"),
+        pytest.param({"max_age": "50s"}, 50, id="what the rule says"),
+    ],
+)
+async def test_F07_how_old_the_newest_sample_may_be(fields: dict[str, str], max_age: float) -> None:
+    _, script = await measured(comparing(**fields), 5, 100, 1, 200, 3, slot=1330)
+    assert [each.max_age for each in script.questions] == [max_age, max_age, math.inf]
+    assert all(not each.may_be_absent for each in script.questions)
+    _, script = await measured(comparing(absent_is_zero=True, **fields), 5, 100, 1, 200, 3, slot=1330)
+    assert [list(each.may_be_absent) for each in script.questions[:2]] == [
+        [each.exprs[0]] for each in script.questions[:2]
+    ]
 
 
 async def test_one_question_that_fails_is_an_error() -> None:
@@ -178,3 +264,84 @@ async def test_on_a_real_prometheus(prometheus_server: PrometheusServer, bad_sha
     if phase is Phase.FIRING:
         assert "healthy is at most 50" in str(evidence(rule, state))
         assert "of the baseline, in 10 windows" in state.reason
+
+
+def requests_of(app: str, color: str, *, start: float, end: float) -> list[Series]:
+    """A counter of 5 requests a second, of which a tenth fails, scraped every 15 s."""
+    instants = [start + at for at in range(0, int(end - start) + 1, 15)]
+    return [
+        Series(
+            "http_requests_total",
+            {"app": app, "color": color, "code": code},
+            [(at, (at - start) * rate) for at in instants],
+        )
+        for code, rate in (("500", 0.5), ("200", 4.5))
+    ]
+
+
+async def compared(server: PrometheusServer, rule: Rule, *, slot: float) -> Measurement:
+    async with prometheus(server.url) as asked:
+        source = ComparingSource(asked, colors=COLORS)
+        return await source.measure(rule, color="green", namespace="bank", slot=slot)
+
+
+@pytest.mark.parametrize("stopped", ["green", "blue"])
+async def test_F07_a_window_that_nobody_added_to_in_its_second_half_is_not_counted(
+    prometheus_server: PrometheusServer, stopped: str
+) -> None:
+    """The scrapes of one color end 40 s before the window does: `increase` still yields a number."""
+    end, app = float(int(time.time()) // 60 * 60), f"app{secrets.token_hex(4)}"
+    for color in COLORS:
+        last = end - 40 if color == stopped else end
+        prometheus_server.remote_write(*requests_of(app, color, start=end - 600, end=last))
+    left = prometheus_server.value(f'sum(increase(http_requests_total{{app="{app}",color="{stopped}"}}[1m]))', at=end)
+    assert left is not None
+    assert 0 < left < 250, "less than the 300 of a whole window"
+    measurement = await compared(prometheus_server, comparing(app), slot=end + 5)
+    assert measurement.failure is Outcome.NODATA
+    assert measurement.counts is None
+    assert f'color="{stopped}"' in measurement.reason
+    assert "max_age is 30 s" in measurement.reason
+    patient = await compared(prometheus_server, comparing(app, max_age="50s"), slot=end + 5)
+    assert patient.counts is not None
+    before = await compared(prometheus_server, comparing(app), slot=end - 55)
+    assert before.counts is not None, "the window before was whole"
+    assert before.counts.requests == pytest.approx(300, rel=0.01)
+
+
+async def test_F07_the_past_of_a_color_that_had_ended_then_is_left_out(prometheus_server: PrometheusServer) -> None:
+    end, app = float(int(time.time()) // 60 * 60), f"app{secrets.token_hex(4)}"
+    for color, last in (("green", end), ("blue", end - 1800 - 40)):
+        prometheus_server.remote_write(*requests_of(app, color, start=end - 3000, end=last))
+    measurement = await compared(prometheus_server, comparing(app, baseline="offset", offset="30m"), slot=end + 5)
+    assert measurement.counts is not None
+    assert measurement.counts.control_requests == pytest.approx(300, rel=0.01), "green's alone"
+
+
+async def test_F15_a_window_that_a_restart_has_left_a_gap_in_is_not_counted(own_prometheus: PrometheusServer) -> None:
+    end = float(int(time.time()) // 60 * 60)
+    for color in COLORS:
+        own_prometheus.remote_write(*requests_of("shop", color, start=end - 600, end=end + 300))
+    rule = comparing("shop")
+    async with prometheus(own_prometheus.url) as asked:
+        source = ComparingSource(asked, colors=COLORS)
+
+        async def counted(slot: float) -> Measurement:
+            return await source.measure(rule, color="green", namespace="bank", slot=slot)
+
+        before = await counted(end + 10)
+        own_prometheus.kill()
+        killed = await counted(end + 25)
+        own_prometheus.start()
+        after = await counted(end + 40)
+        in_gap = await counted(end + 70)
+        last_held = await counted(end + 60 + 39)
+        next_window = await counted(end + 120)
+    assert before.counts is not None
+    assert killed.failure is Outcome.ERROR
+    assert after.counts == before.counts, "this window had ended before"
+    for held in (in_gap, last_held):
+        assert (held.failure, held.counts) == (Outcome.INSUFFICIENT, None)
+        assert "has restarted, and the gap in its data is in the window until" in held.reason
+    assert next_window.counts is not None
+    assert next_window.counts.end == end + 120

@@ -1,11 +1,15 @@
 """Counts the requests of a comparing rule: those of the color, and those of its baseline.
 
 Law: what is asked for a slot is the newest whole window before it, so that every slot of a window, and every replica,
-counts the same requests.
+counts the same requests. A window whose samples are not new at its end, or that a restart has left a gap in, is not
+counted.
 """
 
+import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from watchdog.core.durations import show_duration
@@ -15,16 +19,19 @@ from watchdog.core.placeholders import fill
 from watchdog.core.rules.kinds import Comparison
 from watchdog.core.rules.language import Rule
 from watchdog.sources.envelope import Reading
+from watchdog.sources.questions import Answered, Asked
 
 HISTORY_WINDOWS = 60
-_EACH = 3  # questions about one part of the baseline: errors, requests, dispersion
+_FRESH_SHARE = 0.5  # of a window, which has four scrapes at least: its newest sample is at most two of them old
 
 
 class Prometheus(Protocol):
-    """Answers several expressions, each at its own instant."""
+    """Answers expressions; ``max_age`` is how many seconds old their samples may be."""
 
-    async def read(self, questions: Sequence[tuple[str, float]]) -> list[Reading]:
-        """A reading for each question, all within one deadline."""
+    max_age: float
+
+    async def read(self, asked: Asked, *, slot: float) -> Answered:
+        """What the expressions yield at their instant; ``slot`` is the newest."""
         ...
 
 
@@ -42,54 +49,115 @@ class ComparingSource:
             return Measurement.error(f"rule {rule.alert} compares nothing")
         end = slot - slot % compare.window
         names = {"namespace": namespace, "window": show_duration(compare.window)}
-        own = [(fill(expr, {**names, "color": color}), end) for expr in (compare.error_expr, compare.total_expr)]
-        others = self._baseline(compare, color)
-        at = end - (compare.offset or 0.0)
-        asked = [question for other in others for question in _questions(compare, {**names, "color": other}, at)]
-        readings = await self._prometheus.read([*own, *asked])
-        return to_measurement(compare, readings, end=end, color=color)
+        exprs = compare.error_expr, compare.total_expr
+        asked = [self._requests(compare, exprs, {**names, "color": color}, at=end)]
+        for other in self._baseline(compare, color):
+            theirs, at = {**names, "color": other}, end - (compare.offset or 0.0)
+            asked += [
+                self._requests(compare, compare.baseline_exprs, theirs, at=at),
+                Asked(exprs=[_dispersion(compare, theirs)], at=at - compare.window),
+            ]
+        own, *rest = await asyncio.gather(*(self._prometheus.read(each, slot=slot) for each in asked))
+        return to_measurement(compare, own, list(zip(rest[::2], rest[1::2], strict=True)), end=end, color=color)
+
+    def _requests(self, compare: Comparison, exprs: tuple[str, str], names: Mapping[str, str], *, at: float) -> Asked:
+        """Errors and requests of one color in the window that ends at an instant."""
+        errors, requests = (fill(expr, names) for expr in exprs)
+        return Asked(
+            exprs=[errors, requests],
+            at=at,
+            max_age=compare.max_age or min(self._prometheus.max_age, compare.window * _FRESH_SHARE),
+            may_be_absent=[errors] if compare.absent_is_zero else [],
+        )
 
     def _baseline(self, compare: Comparison, color: str) -> tuple[str, ...]:
         """The colors that the baseline is made of: an offset reaches into the time of whichever was active then."""
         return self._colors if compare.baseline == "offset" else tuple(each for each in self._colors if each != color)
 
 
-def to_measurement(compare: Comparison, readings: Sequence[Reading], *, end: float, color: str) -> Measurement:
-    """Counts that are still to be compared, from the readings of the color and of each part of its baseline."""
-    if failed := next((reading for reading in readings if reading.error), None):
-        return failed.failed()
-    errors, requests, *rest = map(_number, readings)
-    parts = [rest[first : first + _EACH] for first in range(0, len(rest), _EACH)]
-    control_requests = sum(part[1] or 0.0 for part in parts)
-    known = [part[0] for part in parts if part[0] is not None]
-    if requests is None or (errors is None and not compare.absent_is_zero):
-        return Measurement.nodata(f"there are no series of {color} in the window", samples=requests)
-    if not requests > 0 or not control_requests > 0:
-        idle = color if not requests > 0 else f"the baseline ({compare.baseline})"
-        return Measurement(
-            failure=Outcome.INSUFFICIENT, samples=requests, reason=f"{idle} has no requests in the window"
-        )
-    if not known and not compare.absent_is_zero:
-        return Measurement.nodata(f"there is no series of errors of the baseline ({compare.baseline})")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stream:
+    """What was counted of a stream of requests. ``flaw`` is what is measured instead when that is no evidence."""
+
+    errors: float
+    requests: float
+    dispersion: float
+    flaw: Measurement | None
+
+
+def to_measurement(
+    compare: Comparison, own: Answered, baseline: Sequence[tuple[Answered, Answered]], *, end: float, color: str
+) -> Measurement:
+    """Counts that are still to be compared, from what was answered about the color and each part of its baseline.
+
+    Of a part there are its errors and requests, and its dispersion.
+    """
+    answers = [own, *chain(*baseline)]
+    if failed := next(_failures(answers), None):
+        return failed
+    stream, control = _stream(compare, own, who=color), _control(compare, baseline)
+    if flaw := stream.flaw or control.flaw:
+        return replace(flaw, samples=stream.requests)
     counts = Counts(
         end=end,
-        errors=errors or 0.0,
-        requests=requests,
-        control_errors=sum(known),
-        control_requests=control_requests,
-        dispersion=max(compare.dispersion, *(part[2] or 0.0 for part in parts)),
+        errors=stream.errors,
+        requests=stream.requests,
+        control_errors=control.errors,
+        control_requests=control.requests,
+        dispersion=control.dispersion,
     )
-    return Measurement(failure=Outcome.INSUFFICIENT, samples=requests, counts=counts, reason="not compared yet")
+    return Measurement(failure=Outcome.INSUFFICIENT, samples=stream.requests, counts=counts, reason="not compared yet")
 
 
-def _questions(compare: Comparison, names: Mapping[str, str], at: float) -> list[tuple[str, float]]:
-    """Errors and requests of a part of the baseline, and the dispersion of its errors in the windows before."""
-    errors, requests = (fill(expr, names) for expr in compare.baseline_exprs)
-    step = show_duration(compare.window)
+def _failures(answers: Sequence[Answered]) -> Iterator[Measurement]:
+    for answered in answers:
+        yield from (reading.failed() for reading in answered.readings if reading.error)
+        if answered.flaw is not None and answered.flaw.failure is Outcome.ERROR:
+            yield answered.flaw
+
+
+def _stream(compare: Comparison, counted: Answered, *, who: str, scattered: Answered | None = None) -> _Stream:
+    errors, requests = map(_number, counted.readings)
+    flaw = counted.flaw
+    if requests is None:
+        flaw = Measurement.nodata(f"there is no series of requests of {who} in the window")
+    elif not requests > 0:
+        flaw = _idle(who)
+    elif errors is None and not compare.absent_is_zero:
+        flaw = Measurement.nodata(f"there is no series of errors of {who} in the window")
+    return _Stream(
+        errors=errors or 0.0,
+        requests=requests or 0.0,
+        dispersion=(_number(scattered.readings[0]) if scattered is not None else None) or 0.0,
+        flaw=flaw,
+    )
+
+
+def _control(compare: Comparison, baseline: Sequence[tuple[Answered, Answered]]) -> _Stream:
+    """The parts of the baseline together, without what has no requests and what is no evidence."""
+    who = f"the baseline ({compare.baseline})"
+    parts = [_stream(compare, counted, who=who, scattered=scattered) for counted, scattered in baseline]
+    busy = [part for part in parts if part.requests > 0]
+    sound = [part for part in busy if part.flaw is None]
+    flaw = busy[0].flaw if busy else _idle(who)
+    return _Stream(
+        errors=sum(part.errors for part in sound),
+        requests=sum(part.requests for part in sound),
+        dispersion=max([compare.dispersion, *(part.dispersion for part in sound)]),
+        flaw=None if sound else flaw,
+    )
+
+
+def _idle(who: str) -> Measurement:
+    return Measurement(failure=Outcome.INSUFFICIENT, reason=f"{who} has no requests in the window")
+
+
+def _dispersion(compare: Comparison, names: Mapping[str, str]) -> str:
+    """How much the errors of a part of the baseline scatter, in the windows before."""
+    errors = fill(compare.baseline_exprs[0], names)
     # The line break ends a comment.
-    history = f"({errors}\n)[{show_duration(compare.window * HISTORY_WINDOWS)}:{step}]"
-    dispersion = f"stdvar_over_time({history}) / avg_over_time({history})"
-    return [(errors, at), (requests, at), (dispersion, at - compare.window)]
+    history = f"({errors}\n)[{show_duration(compare.window * HISTORY_WINDOWS)}:{show_duration(compare.window)}]"
+    return f"stdvar_over_time({history}) / avg_over_time({history})"
 
 
 def _number(reading: Reading) -> float | None:

@@ -14,7 +14,6 @@ from watchdog.sources.answer import quote
 from watchdog.sources.envelope import Reading
 from watchdog.sources.failure import sentence
 
-_COMPANION = "max(timestamp("
 _REMEMBERED = 10_000
 
 
@@ -28,34 +27,27 @@ def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> 
         for expr in exprs
         for selector in reads_of(expr).selectors
     ]
-    return {f"{_COMPANION}{selector}))": selector for selector in distinct(found)}
+    return {f"max(timestamp({selector}))": selector for selector in distinct(found)}
 
 
-def proven(
-    measurement: Measurement,
-    newest: Mapping[Selector, Reading],
-    *,
-    slot: float,
-    max_age: float,
-    server: str,
-) -> Measurement:
-    """The measurement, or why there is none: no data when a selector's newest sample is older than ``max_age``."""
-    if measurement.failure is not None:
-        return measurement
+def why_stale(newest: Mapping[Selector, Reading], *, at: float, max_age: float, server: str) -> Measurement | None:
+    """What is measured instead: no data when a selector's newest sample is older than ``max_age`` at an instant.
+
+    None when the samples are new enough.
+    """
     failed = next((reading for reading in newest.values() if reading.error), None)
     if failed is not None:
         return failed.failed("how old its samples are is not known: ")
     for selector, reading in newest.items():
-        said = _why_old(selector, reading, slot=slot, max_age=max_age)
-        if said:
-            return Measurement.nodata(sentence(f"{server} {said}"), samples=measurement.samples)
-    return measurement
+        if said := _why_old(selector, reading, at=at, max_age=max_age):
+            return Measurement.nodata(sentence(f"{server} {said}"))
+    return None
 
 
-def _why_old(selector: Selector, reading: Reading, *, slot: float, max_age: float) -> str:
+def _why_old(selector: Selector, reading: Reading, *, at: float, max_age: float) -> str:
     if reading.value is None:
         return f"has no series for {quote(str(selector))} any more" if selector.is_needed else ""
-    age = slot - reading.value
+    age = at - reading.value
     if not age <= max_age:
         return f"has no sample of {quote(str(selector))} younger than {age:.0f} s; max_age is {max_age:g} s"
     return ""
@@ -67,16 +59,15 @@ class Newest:
     def __init__(self) -> None:
         self._taken: dict[str, float] = {}
 
-    def unproven(self, queries: Iterable[str], *, slot: float, max_age: float) -> list[str]:
-        """Those of the companions that have to be asked for this slot."""
-        return [query for query in queries if not 0 <= slot - self._taken.get(query, -math.inf) <= max_age]
+    def unproven(self, queries: Iterable[str], *, at: float, max_age: float) -> list[str]:
+        """Those of the companions that have to be asked for this instant."""
+        return [query for query in queries if not 0 <= at - self._taken.get(query, -math.inf) <= max_age]
 
     def note(self, readings: Mapping[str, Reading]) -> None:
-        """Takes the answers of the companions among the queries."""
+        """Takes what companions have answered for the newest slot."""
         for query, reading in readings.items():
-            if query.startswith(_COMPANION):
-                self._taken.pop(query, None)
-                if reading.value is not None and not reading.error:
-                    self._taken[query] = reading.value
+            self._taken.pop(query, None)
+            if reading.value is not None and not reading.error:
+                self._taken[query] = reading.value
         while len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]

@@ -5,43 +5,24 @@ Law: `measure` ends within the deadline, with a measurement; what hangs on one q
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Iterable
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.kinds import BurnRate, PrometheusQuery
 from watchdog.core.rules.language import Rule
-from watchdog.core.rules.reads import reads_of
 from watchdog.settings import PrometheusSettings
 from watchdog.sources import burn_rate
 from watchdog.sources.envelope import Query, Reading, to_measurement
-from watchdog.sources.freshness import Newest, companions, proven
+from watchdog.sources.freshness import Newest, why_stale
 from watchdog.sources.patience import Patience
+from watchdog.sources.questions import Answered, Asked
 from watchdog.sources.restarts import Restarts
 from watchdog.sources.sharing import Shared
 from watchdog.sources.workers import Job, Workers
 
 # Below the 20 queries that Prometheus evaluates at once by default: people look at dashboards during an incident.
 CONNECTIONS = 8
-
-_Prove = Callable[[Measurement], Measurement]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The expressions of one rule, and what counts its samples; those of ``may_be_absent`` may yield nothing."""
-
-    exprs: Sequence[str]
-    counter: str | None
-    _: KW_ONLY
-    max_age: float
-    may_be_absent: Collection[str]
-
-    @property
-    def all(self) -> list[str]:
-        """The counter among them."""
-        return [*self.exprs, *([] if self.counter is None else [self.counter])]
 
 
 class PrometheusSource:
@@ -51,9 +32,10 @@ class PrometheusSource:
         # Imported here: the client costs time and memory, and a command that only checks files has no use for it.
         from watchdog.sources.prometheus_line import PrometheusLine  # noqa: PLC0415
 
+        self.max_age = settings.max_age
+        """Seconds: how old the newest sample of a series may be where a rule does not say it."""
         self._deadline = settings.deadline
         self._server = f"Prometheus at {settings.url}"
-        self._max_age = settings.max_age
         self._newest = Newest()
         self._restarts = Restarts()
         self._patience = Patience()
@@ -62,35 +44,46 @@ class PrometheusSource:
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
         """What the rule's expressions yield at the slot (Unix seconds), all asked at the same time."""
-        names = {"color": color, "namespace": namespace}
-        counter = fill(rule.min_samples.expr, names) if rule.min_samples is not None and rule.min_samples.expr else None
-        match rule.prometheus or rule.burn_rate:
-            case PrometheusQuery() as query:
-                exprs = [fill(query.expr, names)]
-                asked = _Asked(
-                    exprs, counter, max_age=query.max_age or self._max_age, may_be_absent=exprs * query.absent_is_zero
-                )
-                values, samples, prove = await self._read(asked, slot)
-                measurement = to_measurement(
-                    query, rule.min_samples, value=values[0], samples=samples, server=self._server
-                )
-            case BurnRate() as burn:
-                exprs = burn_rate.expressions(burn, names)
-                asked = _Asked(exprs, counter, max_age=self._max_age, may_be_absent=exprs[::2] * burn.absent_is_zero)
-                values, samples, prove = await self._read(asked, slot)
-                measurement = burn_rate.to_measurement(burn, values, samples, server=self._server)
+        kind, names = rule.prometheus or rule.burn_rate, {"color": color, "namespace": namespace}
+        match kind:
+            case PrometheusQuery():
+                exprs = errors = [fill(kind.expr, names)]
+            case BurnRate():
+                exprs = burn_rate.expressions(kind, names)
+                errors = exprs[::2]
             case None:
                 return Measurement.error(f"rule {rule.alert} asks nothing of Prometheus")
-        return prove(measurement)
+        counter = [fill(rule.min_samples.expr, names)] if rule.min_samples is not None and rule.min_samples.expr else []
+        asked = Asked(
+            exprs=[*exprs, *counter],
+            at=slot,
+            max_age=kind.max_age or self.max_age,
+            may_be_absent=errors if kind.absent_is_zero else (),
+        )
+        answered = await self.read(asked, slot=slot)
+        values, samples = answered.readings[: len(exprs)], answered.readings[-1] if counter else None
+        if isinstance(kind, BurnRate):
+            return answered.proven(burn_rate.to_measurement(kind, values, samples, server=self._server))
+        return answered.proven(
+            to_measurement(kind, rule.min_samples, value=values[0], samples=samples, server=self._server)
+        )
 
-    async def read(self, questions: Sequence[tuple[str, float]]) -> list[Reading]:
-        """The readings of expressions, each at its own instant (Unix seconds), all within one deadline.
-
-        They are not held to be new: whoever names the instants says what they are evidence of.
-        """
-        deadline = time.monotonic() + self._deadline
-        queries = [Query(expr=expr, slot=at, deadline=deadline) for expr, at in questions]
-        return await asyncio.gather(*map(self._ask_once, queries))
+    async def read(self, asked: Asked, *, slot: float) -> Answered:
+        """What the expressions yield, all asked at the same time and within one deadline; ``slot`` is the newest."""
+        proofs = asked.proofs
+        unproven = self._newest.unproven(proofs, at=asked.at, max_age=asked.max_age)
+        readings = await self._readings([*asked.exprs, *unproven], at=asked.at, slot=slot)
+        newest = {query: readings[query] for query in unproven}
+        if asked.at == slot:
+            self._newest.note(newest)
+        stale = why_stale(
+            {proofs[query]: reading for query, reading in newest.items()},
+            at=asked.at,
+            max_age=asked.max_age,
+            server=self._server,
+        )
+        held = self._restarts.why_held(at=asked.at, window=asked.window, server=self._server)
+        return Answered(readings=[readings[expr] for expr in asked.exprs], flaw=stale or held)
 
     async def ask(self, expr: str, *, slot: float) -> Reading:
         """What one expression yields at an instant (Unix seconds)."""
@@ -100,38 +93,18 @@ class PrometheusSource:
         """Ends the threads and their connections."""
         self._workers.close()
 
-    async def _read(self, asked: _Asked, slot: float) -> tuple[list[Reading], Reading | None, _Prove]:
-        """The readings of the expressions and of the counter, and what a measurement made of them has to pass."""
-        proofs = companions(asked.all, may_be_absent=asked.may_be_absent)
-        unproven = self._newest.unproven(proofs, slot=slot, max_age=asked.max_age)
-        readings = await self._read_once([*asked.all, *unproven], slot)
-        newest = {proofs[proof]: readings[proof] for proof in unproven}
-        window = max(reads_of(expr).window for expr in asked.all)
-
-        def prove(measurement: Measurement) -> Measurement:
-            fresh = proven(measurement, newest, slot=slot, max_age=asked.max_age, server=self._server)
-            return self._restarts.held(fresh, slot=slot, window=window, server=self._server)
-
-        return [readings[expr] for expr in asked.exprs], readings[asked.counter] if asked.counter else None, prove
-
-    async def _read_once(self, exprs: Iterable[str], slot: float) -> dict[str, Reading]:
+    async def _readings(self, exprs: Iterable[str], *, at: float, slot: float) -> dict[str, Reading]:
         """The reading of each expression; beside them, now and then, when the server was started."""
         deadline = time.monotonic() + self._deadline
-        asked: list[str | None] = [*dict.fromkeys(exprs)]
-        if self._restarts.is_due():
-            asked.append(None)
-        answers = await asyncio.gather(
-            *(self._ask_once(Query(expr=expr, slot=slot, deadline=deadline)) for expr in asked)
-        )
-        by_expr = dict(zip(asked, answers, strict=True))
-        start = by_expr.pop(None, None)
-        has_failed = any(reading.error for reading in by_expr.values())
+        asked = {expr: Query(expr=expr, slot=at, deadline=deadline) for expr in exprs}
+        starts = [Query(expr=None, slot=slot, deadline=deadline)] if self._restarts.is_due() else []
+        answers = await asyncio.gather(*map(self._ask_once, [*asked.values(), *starts]))
+        readings = dict(zip(asked, answers, strict=False))
+        has_failed = any(reading.error for reading in readings.values())
         if has_failed:
             self._restarts.suspect()
-        if start is not None:
+        for start in answers[len(asked) :]:
             self._restarts.note(start, slot=slot, others_failed=has_failed)
-        readings = {expr: reading for expr, reading in by_expr.items() if expr is not None}
-        self._newest.note(readings)
         return readings
 
     async def _ask_once(self, query: Query) -> Reading:

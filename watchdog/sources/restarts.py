@@ -3,6 +3,7 @@
 Law: only what was seen to change is a restart; who does not say when it started (Mimir, VictoriaMetrics) never had one.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -23,7 +24,8 @@ class Restarts:
         self._clock = clock
         self._next = clock()
         self._started: float | None = None
-        self._seen: float | None = None
+        self._last_up = -math.inf
+        self._gap: tuple[float, float] | None = None
 
     def is_due(self) -> bool:
         """True when it is time to ask again."""
@@ -43,15 +45,20 @@ class Restarts:
             return
         self._next = self._clock() + ASK_AGAIN_SECONDS
         if self._started is not None and reading.value > self._started:
-            self._seen = slot
+            self._gap = self._last_up, slot
         self._started = max(reading.value, self._started or 0.0)
+        self._last_up = slot
 
-    def held(self, measurement: Measurement, *, slot: float, window: float, server: str) -> Measurement:
-        """The measurement, or that it has to wait: its window of so many seconds reaches back over the restart."""
-        if self._seen is None or measurement.failure is not None:
-            return measurement
-        until = self._seen + min(window, LONGEST_HOLD)
-        if slot >= until:
-            return measurement
+    def why_held(self, *, at: float, window: float, server: str) -> Measurement | None:
+        """What is measured instead while the window of so many seconds before an instant reaches into the gap.
+
+        None when it does not: the instant is of before, or the gap has left the window.
+        """
+        if self._gap is None:
+            return None
+        last_up, seen = self._gap
+        until = seen + min(window, LONGEST_HOLD)
+        if not last_up < at < until:
+            return None
         reason = f"{server} has restarted, and the gap in its data is in the window until {show_instant(until)}"
-        return Measurement(failure=Outcome.INSUFFICIENT, samples=measurement.samples, reason=reason)
+        return Measurement(failure=Outcome.INSUFFICIENT, reason=reason)

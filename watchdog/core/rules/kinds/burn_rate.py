@@ -58,6 +58,8 @@ class BurnRate(Strict):
     """An empty answer of error_expr is 0 when total_expr shows that there were requests."""
     objective: Share
     """The share of requests that have to succeed, such as 99.9%."""
+    max_age: PositiveSeconds | None = None
+    """How old the newest sample of each series may be. Leave it out for the source's own, which is 2m by default."""
     period: PositiveSeconds = 30 * 86400.0
     """The time for which the objective is promised."""
     pairs: list[Pair] = Field(min_length=1, max_length=4)

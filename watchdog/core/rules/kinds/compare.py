@@ -44,6 +44,9 @@ class Comparison(Strict):
     """Of offset: how long ago the baseline was, such as 1d or 1w."""
     window: PositiveSeconds = 60.0
     """How much time is counted at once; at least four scrapes."""
+    max_age: PositiveSeconds | None = None
+    """How old the newest sample of each series may be at the end of the window. Leave it out for the source's own, but
+    at most half of the window."""
     dispersion: float = Field(default=1.0, ge=1, le=100)
     """The least number of errors that come as one event; more when the baseline's last hour shows more."""
 
