@@ -176,6 +176,11 @@ def test_the_shipped_file_is_well_formed() -> None:
             id="a share that is no number",
         ),
         pytest.param(
+            "interval: ٣٨s",
+            "1:11: '٣٨s' is not a duration; write a number with a unit, such as 30s, 5m or 1h30m",
+            id="a duration in the digits of another script",
+        ),
+        pytest.param(
             'rollback: {restore_good: "yes"}',
             "1:26: 'yes' is text, and true or false is needed; write true or false",
             id="text for a switch",
