@@ -600,7 +600,7 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
     ],
 )
 def test_a_source(lines: list[str], problems: list[str]) -> None:
-    head = f"{HEAD}  - alert: A\n    threshold: {{max: 0.9}}\n"
+    head = f"{HEAD}  - alert: A\n    threshold: {{max: 0}}\n"
     assert said(head + "".join(f"    {line}\n" for line in lines)) == problems
 
 

@@ -21,7 +21,7 @@ def prometheus(expr: str, rest: str = "action: rollback | for: 1m") -> str:
     return f"prometheus: {{expr: '{expr}'}} | threshold: {{max: 5}} | {rest}"
 
 
-def logs(query: str = "a", *, rest: str = "threshold: {max: 0.1}", **keys: str) -> str:
+def logs(query: str = "a", *, rest: str = "threshold: {max: 0}", **keys: str) -> str:
     told = ", ".join(f"{key}: {value}" for key, value in {"index": "logs", "query": f"'{query}'", **keys}.items())
     return f"elasticsearch: {{{told}}} | {rest}"
 
@@ -145,6 +145,11 @@ def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
         pytest.param(logs(ratio_of="'*'", rest="threshold: {max: 5}"), ["R513"], id="per cent as a share"),
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0}"), ["R513"], id="never below 0"),
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 5}"), ["R513"], id="always below 5"),
+        pytest.param(logs(ratio_of="'*'", rest="threshold: {max: -1}"), ["R513"], id="always above -1"),
+        pytest.param(logs(rest="threshold: {max: -1}"), ["R516"], id="a count is always above -1"),
+        pytest.param(logs(rest="threshold: {min: 0}"), ["R516"], id="a count is never below 0"),
+        pytest.param(logs(rest="threshold: {max: 0.05}"), ["R527"], id="a count between two whole numbers"),
+        pytest.param(logs(rest="threshold: {min: 1, max: 50}"), [], id="a count in a range"),
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0.9, max: 1}"), [], id="a share of healthy lines"),
         pytest.param(logs(rest="threshold: {max: 5}"), [], id="a count"),
         pytest.param(burning(), [], id="a careful burn rate"),

@@ -42,6 +42,8 @@ def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
         yield from _lint_counters(path, tree)
     if rule.elasticsearch is not None:
         yield from _lint_search(target, rule, rule.elasticsearch)
+    if rule.kubernetes is not None and rule.kubernetes.count == "stuck_rollouts" and rule.threshold is not None:
+        yield from _lint_rollouts(target, rule.threshold)
     if rule.action == "rollback":
         yield from _lint_acting(target, rule)
         for path, tree in values.items():
@@ -116,6 +118,14 @@ def _never_or_always(limit: Threshold) -> tuple[str, str] | None:
     if limit.max is not None and limit.max < 0:
         return "max", "everything is above this"
     return None
+
+
+def _lint_rollouts(target: Target, limit: Threshold) -> Iterator[Finding]:
+    if limit.max is not None and limit.max >= len(target.services):
+        number = len(target.services)
+        has = f"{number} Deployments" if number > 1 else "one Deployment"
+        message = f"a color has {has}, so that the rule would never fire; write less, such as 0"
+        yield Finding(path=("threshold", "max"), code="R516", message=message)
 
 
 def _lint_colors(target: Target, rule: Rule) -> Iterator[Finding]:

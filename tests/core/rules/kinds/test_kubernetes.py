@@ -53,6 +53,37 @@ def test_well_formed(rule: str) -> None:
             id="a share above 1",
         ),
         pytest.param(
+            "kubernetes: {count: unready_pods}\nthreshold: {max: -1}",
+            "7:22: no value is below 0, so that the rule would always fire; write 0 or more, such as 0",
+            id="fewer than none",
+        ),
+        pytest.param(
+            "kubernetes: {count: unready_pods, share: true}\nthreshold: {max: -0.5}",
+            "7:22: no value is below 0, so that the rule would always fire; write 0 or more, such as 0.5",
+            id="a share below 0",
+        ),
+        pytest.param(
+            "kubernetes: {count: restarts}\nthreshold: {min: 1, max: 3}",
+            "7:17: what is counted is what is wrong, so that only too many of it are a breach; remove min",
+            id="a lower bound beside the upper one",
+        ),
+        pytest.param(
+            "kubernetes: {count: restarts}\nthreshold: {max: 2.5}",
+            "7:22: restarts are counted in whole numbers, and none is between 2.5 and the next one; write 2",
+            id="half a restart",
+        ),
+        pytest.param(
+            "kubernetes: {count: unready_pods}\nthreshold: {max: 0.5}",
+            "7:22: unready_pods are counted in whole numbers, and none is between 0.5 and the next one; write 0, or "
+            "share: true for a share",
+            id="a share of pods that is not asked for",
+        ),
+        pytest.param(
+            "kubernetes: {count: stuck_rollouts}\nthreshold: {max: 1}",
+            "7:22: a color has one Deployment, so that the rule would never fire; write less, such as 0",
+            id="more rollouts than there are",
+        ),
+        pytest.param(
             "kubernetes: {count: restarts}\nthreshold: {max: 0}\nmin_samples: 5",
             "8:5: a rule on kubernetes has no number of samples; remove min_samples",
             id="samples",

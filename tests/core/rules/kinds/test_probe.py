@@ -85,6 +85,26 @@ def test_well_formed(rule: str) -> None:
             id="a latency that is not waited for",
         ),
         pytest.param(
+            file(more="threshold: {max: -1}"),
+            "no value is below 0, so that the rule would always fire; write 0 or more, such as 0",
+            id="a failure is never below 0",
+        ),
+        pytest.param(
+            file(rest=", measure: latency", more="threshold: {max: -0.5}"),
+            "no value is below 0, so that the rule would always fire; write 0 or more, such as 0.5",
+            id="an answer before the question",
+        ),
+        pytest.param(
+            file(rest=", measure: latency", more="threshold: {max: 0}"),
+            "every answer takes some time, so that the rule would always fire; write seconds, such as 0.5",
+            id="an answer at once",
+        ),
+        pytest.param(
+            file(rest=", measure: latency", more="threshold: {min: 0.1, max: 1}"),
+            "the value is the worse the greater it is; remove min",
+            id="an answer that is too fast",
+        ),
+        pytest.param(
             file(more="threshold: {max: 0}\nmin_samples: 5"),
             "a rule on http has no number of samples; remove min_samples",
             id="samples",

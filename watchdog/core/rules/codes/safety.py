@@ -179,10 +179,11 @@ SAFETY = (
     ),
     Code(
         id="R516",
-        title="a bound that no value of this kind exceeds, or one on the wrong side",
-        why="A failed probe is 1 and a share of pods at most 1, and no answer is waited for longer than timeout: a max "
-        "at or above that never fires. What these kinds count is what is wrong, so that min alone would be a breach "
-        "when all is well.",
+        title="a bound that no value of this kind crosses, or every one, or one on the wrong side",
+        why="A failed probe is 1 and a share of pods at most 1, no answer is waited for longer than timeout, and a "
+        "color has as many Deployments as the target has Services: a max at or above that never fires, and one below "
+        "0 always does. What kubernetes and http count is what is wrong, so that a min would be a breach when all is "
+        "well.",
         wrong=_page(limit="{max: 1}"),
         right=_page(),
     ),
@@ -233,5 +234,13 @@ SAFETY = (
         "no application is there.",
         wrong=_page("http://169.254.169.254/"),
         right=_page(),
+    ),
+    Code(
+        id="R527",
+        title="a bound between two whole numbers",
+        why="Restarts, pods, Deployments and documents are counted in whole numbers. max: 0.05 is crossed by the first "
+        "one, and most likely a share was meant: share: true of unready_pods, ratio_of in the logs.",
+        wrong=_logs(limit="{max: 0.05}").replace('    ratio_of: "*"\n', "").replace("  min_samples: 500\n", ""),
+        right=_logs(),
     ),
 )

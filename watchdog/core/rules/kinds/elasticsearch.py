@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from watchdog.core.rules.bounds import lint_count
 from watchdog.core.rules.problem import Finding
 from watchdog.core.rules.strict import Strict
 from watchdog.core.rules.values import (
@@ -80,6 +81,8 @@ def check_elasticsearch(rule: Rule, search: ElasticsearchQuery) -> Iterator[Find
         yield Finding(path=("elasticsearch", second), code="R217", message=message, at_key=True)
     if search.esql is not None:
         yield from _check_esql(search)
+    elif search.ratio_of is None and rule.threshold is not None:
+        yield from lint_count(rule.threshold)
     if rule.min_samples is None:
         return
     if search.ratio_of is None and search.esql is None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from watchdog.core.addresses import is_address, why_forbidden
 from watchdog.core.placeholders import fill, names_in
+from watchdog.core.rules.bounds import only_too_much
 from watchdog.core.rules.problem import Finding, ValueRefusedError, quoted
 from watchdog.core.rules.strict import Strict
 from watchdog.core.rules.values import PositiveSeconds, QueryText
@@ -83,14 +84,17 @@ def check_probe(rule: Rule, probe: HttpProbe) -> Iterator[Finding]:
 
 
 def _check_threshold(threshold: Threshold, probe: HttpProbe) -> Iterator[Finding]:
+    is_failure = probe.measure == "failure"
+    yield from only_too_much(threshold, "the value is the worse the greater it is", example=0 if is_failure else 0.5)
     if threshold.max is None:
-        example = 0 if probe.measure == "failure" else 0.5
-        message = f"the value is the worse the greater it is; write max, such as {{max: {example}}}"
-        yield Finding(path=("threshold",), code="R516", message=message)
-    elif probe.measure == "failure" and threshold.max >= 1:
+        return
+    if is_failure and threshold.max >= 1:
         message = "a failure is 1 and never more, so that the rule would never fire; write 0"
         yield Finding(path=("threshold", "max"), code="R516", message=message)
-    elif probe.measure == "latency" and threshold.max >= probe.timeout:
+    elif not is_failure and threshold.max == 0:
+        message = "every answer takes some time, so that the rule would always fire; write seconds, such as 0.5"
+        yield Finding(path=("threshold", "max"), code="R516", message=message)
+    elif not is_failure and threshold.max >= probe.timeout:
         message = (
             f"no answer is waited for longer than {probe.timeout:g} s, so that the rule would never fire; "
             "write less, or a longer timeout"

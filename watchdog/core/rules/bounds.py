@@ -1,0 +1,49 @@
+"""Whether a threshold fits the values that a kind of rule can have.
+
+Law: a bound that no value crosses, or that every value does, was meant otherwise; so was one between two whole numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from watchdog.core.rules.problem import Finding
+
+if TYPE_CHECKING:
+    from watchdog.core.rules.language import Threshold
+
+
+def lint_count(limit: Threshold) -> Iterator[Finding]:
+    """What is wrong with the bounds of a number of documents."""
+    what = "no number of documents is below 0"
+    if limit.max is not None and limit.max < 0:
+        message = f"{what}, so that everything is above this; write 0 or more"
+        yield Finding(path=("threshold", "max"), code="R516", message=message)
+    elif limit.max is None and limit.min is not None and limit.min <= 0:
+        message = f"{what}, so that nothing is ever below this; write 1 or more"
+        yield Finding(path=("threshold", "min"), code="R516", message=message)
+    else:
+        yield from between_whole_numbers(limit, "documents", share='ratio_of: "*"')
+
+
+def only_too_much(limit: Threshold, why: str, *, example: float) -> Iterator[Finding]:
+    """What is wrong with the bounds of a value that is 0 at its best; ``why`` says that only too much is bad."""
+    if limit.max is None:
+        yield Finding(path=("threshold",), code="R516", message=f"{why}; write max, such as {{max: {example:g}}}")
+        return
+    if limit.min is not None:
+        yield Finding(path=("threshold", "min"), code="R516", message=f"{why}; remove min", at_key=True)
+    if limit.max < 0:
+        message = f"no value is below 0, so that the rule would always fire; write 0 or more, such as {example:g}"
+        yield Finding(path=("threshold", "max"), code="R516", message=message)
+
+
+def between_whole_numbers(limit: Threshold, what: str, *, share: str) -> Iterator[Finding]:
+    """The bounds of a count that are no whole numbers; ``share`` says how to ask for a share, if that is possible."""
+    for key, bound in (("min", limit.min), ("max", limit.max)):
+        if bound is not None and not bound.is_integer():
+            cure = f"write {math.floor(bound)}" + (f", or {share} for a share" if share else "")
+            message = f"{what} are counted in whole numbers, and none is between {bound:g} and the next one; {cure}"
+            yield Finding(path=("threshold", key), code="R527", message=message)
