@@ -184,7 +184,7 @@ def test_what_is_missing_is_told_at_its_place(tmp_path: Path, capsys: pytest.Cap
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(";")[0] for line in lines if line.startswith(str(file))] == [
         f"{file}:6:24: R601: Prometheus has had no metric 'error_total' for 1h",
-        f"{file}:9:46: R603: no field 'levle' in logs-shop",
+        f"{file}:9:46: R603: no index has the field 'levle' of query",
     ]
 
 

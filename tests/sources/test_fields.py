@@ -27,8 +27,13 @@ def logs(query: str, **rest: Any) -> ElasticsearchQuery:
     return asked
 
 
+def told(query: ElasticsearchQuery, *, fatal: bool = True) -> list[str]:
+    found = field_problems(needs_of(query, {"color": "green"}), {"fields": KNOWN})
+    return [problem.said for problem in found if problem.is_fatal is fatal]
+
+
 def problems(query: str, **rest: Any) -> list[str]:
-    return field_problems(needs_of(logs(query, **rest), {"color": "green"}), {"fields": KNOWN})
+    return told(logs(query, **rest))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def problems(query: str, **rest: Any) -> list[str]:
     [
         pytest.param("level:a AND (b:c OR d.e:[1 TO 2])", ["@timestamp", "b", "d", "d.e", "level"], id="everywhere"),
         pytest.param("timeout", ["@timestamp"], id="any field"),
-        pytest.param("_exists_:err AND -gone:x", ["@timestamp", "err"], id="existence, and what is left out"),
+        pytest.param("_exists_:err AND -gone:x", ["@timestamp", "err", "gone"], id="existence, and what is left out"),
         pytest.param(r"log\.level:a AND labels\:x:b", ["@timestamp", "labels:x", "log", "log.level"], id="escapes"),
         pytest.param("kubernetes.*:a AND _id:7 AND *:b", ["@timestamp"], id="patterns and its own"),
     ],
@@ -48,8 +53,7 @@ def test_the_fields_that_are_asked_for(query: str, names: list[str]) -> None:
 def test_a_clause_needs_its_fields_as_filters_do_and_kql_has_no_parser() -> None:
     clause = ElasticsearchQuery.model_validate({"index": "logs", "dsl": {"term": {"nope": "{{ color }}"}}})
     kql = ElasticsearchQuery.model_validate({"index": "logs", "kql": "nope: a"})
-    said = [field_problems(needs_of(search, {"color": "green"}), {"fields": KNOWN}) for search in (clause, kql)]
-    assert said == [["no index has the field 'nope' of dsl"], []]
+    assert [told(search) for search in (clause, kql)] == [["no index has the field 'nope' of dsl"], []]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,40 @@ def test_F24_problems_of_a_filter(clause: dict[str, Any], says: str) -> None:
 
 def test_F24_a_time_stamp_that_is_none() -> None:
     assert problems("level:a", timestamp_field="level") == ["the field 'level' of timestamp_field is no date (keyword)"]
+
+
+NOPE = ["no index has the field 'nope' of query"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        pytest.param("level:a OR nope:b", NOPE, id="one of two"),
+        pytest.param("level:a AND NOT nope:b", NOPE, id="what is left out"),
+        pytest.param("level:a -nope:b", NOPE, id="what is left out without a word"),
+        pytest.param("+level:a nope:b", NOPE, id="what is not required"),
+        pytest.param("level:a AND nope:b", [], id="what is required makes the whole query match nothing"),
+        pytest.param("level:a OR (level:b AND nope:c)", NOPE, id="a branch that is idle"),
+    ],
+)
+def test_F24_a_part_of_a_query_that_is_idle(query: str, said: list[str]) -> None:
+    assert told(logs(query), fatal=False) == said
+
+
+@pytest.mark.parametrize(
+    ("clause", "number"),
+    [
+        pytest.param({"bool": {"must_not": [{"term": {"nope": 1}}]}}, 1, id="what is left out"),
+        pytest.param({"bool": {"must_not": {"term": {"message": "A b"}}}}, 1, id="a text is never left out"),
+        pytest.param({"bool": {"should": [{"term": {"nope": 1}}, {"term": {"level": 1}}]}}, 1, id="one of two"),
+        pytest.param(
+            {"bool": {"should": [{"term": {"nope": 1}}], "filter": [{"term": {"level": 1}}]}}, 1, id="what only scores"
+        ),
+        pytest.param({"bool": {"should": [{"term": {"nope": 1}}]}}, 0, id="the only one"),
+    ],
+)
+def test_F24_a_clause_that_is_idle(clause: dict[str, Any], number: int) -> None:
+    assert len(told(logs("level:a", filter=[clause]), fatal=False)) == number
 
 
 @given(ANY_JSON)

@@ -6,7 +6,7 @@ kind of rule is in `ASKED_BY`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -14,16 +14,17 @@ from promql_parser import VectorSelector
 
 from watchdog.core.model import Measurement
 from watchdog.core.placeholders import fill
-from watchdog.core.rules.fields import fields_in_filter, fields_in_lucene
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import selectors, written_matcher, written_matchers
 from watchdog.sources.compare import ComparingSource
+from watchdog.sources.fields import Fault, FieldProblem, needs_of
+from watchdog.sources.searches import NoIndexError, SearchError
 
 if TYPE_CHECKING:
-    from watchdog.sources.elasticsearch import ElasticsearchSource, FieldTypes
+    from watchdog.sources.elasticsearch import ElasticsearchSource
     from watchdog.sources.prometheus import PrometheusSource
 
 _BACK = "1h"
@@ -116,56 +117,40 @@ class ElasticsearchInquiry:
         query = rule.elasticsearch
         if query is None or query.index is None:
             return []  # ES|QL names its indices and fields by itself, and is refused when they are not there
-        named = list(_named(query))
         known = [
-            await self._fields(query.index, target, color, {field for _, field in named}) for color in target.colors
+            await self._problems(query, {"color": color, "namespace": target.namespace}) for color in target.colors
         ]
-        if not any(each.has_index for each in known):
+        if all(each is None for each in known):
             message = f"nothing has the name {quoted(query.index)}; check the index, alias or pattern"
             return [Finding(path=("elasticsearch", "index"), code="R602", message=message)]
-        types = {name: kinds for each in known for name, kinds in each.types.items()}
-        unknown = [
-            Finding(path=path, code="R603", message=f"no field {quoted(field)} in {query.index}; check its name")
-            for path, field in named
-            if field not in types
-        ]
-        return [*unknown, *_analyzed(query, types)]
+        return list(dict.fromkeys(_finding(problem) for each in known for problem in each or ()))
 
     async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
         """What Elasticsearch says of a color now."""
         return await self.source.measure(rule, color=color, namespace=target.namespace, slot=slot)
 
-    async def _fields(self, index: str, target: Target, color: str, names: set[str]) -> FieldTypes:
-        answer = await self.source.fields(fill(index, {"color": color, "namespace": target.namespace}), names)
-        if isinstance(answer, str):
-            raise UnreachableError(answer)
-        return answer
+    async def _problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[FieldProblem] | None:
+        """What is wrong with the fields of a query; None when there is no such index."""
+        try:
+            return await self.source.field_problems(fill(query.index or "", names), needs_of(query, names))
+        except NoIndexError:
+            return None
+        except SearchError as error:
+            raise UnreachableError(str(error)) from error
 
 
-def _named(query: ElasticsearchQuery) -> Iterator[tuple[KeyPath, str]]:
-    """Each field that a log rule names, and where."""
-    yield ("elasticsearch", "timestamp_field"), query.timestamp_field
-    for key, text in (("query", query.query), ("ratio_of", query.ratio_of)):
-        # A placeholder in a query is a value, and any word is.
-        filled = fill(text, {"color": "x", "namespace": "x"}) if text is not None else "*"
-        yield from ((("elasticsearch", key), field) for field in sorted(set(fields_in_lucene(filled))))
-    for key, given in (("dsl", query.dsl), ("filter", query.filter)):
-        yield from ((("elasticsearch", key), field) for field in sorted(set(fields_in_filter(given))))
+_FATAL = {Fault.MISSING: "R603", Fault.TEXT: "R606", Fault.NO_DATE: "R607"}
+_CURES = {
+    Fault.MISSING: "check its name, or give it a place in the index template",
+    Fault.TEXT: "or ask for its words, by match",
+    Fault.NO_DATE: "name the field of a document's time",
+}
 
 
-def _analyzed(query: ElasticsearchQuery, types: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
-    """The fields of ``term`` that hold analyzed text: a whole value is never equal to one of its words (F24)."""
-    named = [
-        (key, field)
-        for key, given in (("dsl", query.dsl), ("filter", query.filter))
-        for field in sorted(set(fields_in_filter(given, exact=True)))
-    ]
-    for key, field in named:
-        if "text" in types.get(field, ()):
-            message = (
-                f"{quoted(field)} is analyzed text, and term compares whole values; write {field}.keyword, or match"
-            )
-            yield Finding(path=("elasticsearch", key), code="R606", message=message)
+def _finding(problem: FieldProblem) -> Finding:
+    code = _FATAL[problem.fault] if problem.is_fatal else "R608"
+    path = ("elasticsearch", problem.field.place)
+    return Finding(path=path, code=code, message=f"{problem.said}; {_CURES[problem.fault]}")
 
 
 def _written(selector: VectorSelector) -> str:

@@ -108,7 +108,7 @@ async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target
     return Answer(findings=tuple(findings), values=tuple(values))
 
 
-_HARMLESS = frozenset({"R605", "R606"})
+_HARMLESS = frozenset({"R605", "R608"})
 """Findings that do not explain by themselves why a source refuses to answer."""
 
 

@@ -7,8 +7,7 @@ neither is a search for a field that no index has.
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from watchdog.core.model import Measurement, Trouble
@@ -16,14 +15,14 @@ from watchdog.core.placeholders import fill
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings
-from watchdog.sources.answer import AnswerError
+from watchdog.sources.answer import AnswerError, quote
 from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
 from watchdog.sources.esql import build_esql, read_esql
 from watchdog.sources.failure import sentence
-from watchdog.sources.fields import Needs, asked_fields, field_problems, needs_of
+from watchdog.sources.fields import FieldProblem, Needs, asked_fields, field_problems, needs_of
 from watchdog.sources.patience import Patience, asked_to_wait
-from watchdog.sources.search import build_search, read_field_caps, read_refusal, read_search
-from watchdog.sources.searches import Search, SearchError, Searches
+from watchdog.sources.search import build_search, read_refusal, read_search
+from watchdog.sources.searches import NoIndexError, Search, SearchError, Searches
 from watchdog.sources.sharing import Shared
 
 CONNECTIONS = 8
@@ -46,14 +45,6 @@ _NOBODYS = frozenset({401, 429, 503})
 Answered = TypeVar("Answered")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldTypes:
-    """What an index knows of some fields: the types of each that it has, which differ where its indices differ."""
-
-    types: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    has_index: bool = True
-
-
 class ElasticsearchSource:
     """An Elasticsearch cluster. To be used from one event loop."""
 
@@ -69,7 +60,7 @@ class ElasticsearchSource:
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._searches = Searches(self._send)
         self._patience = Patience()
-        self._shared: Shared[tuple[str, Needs], list[str]] = Shared()
+        self._shared: Shared[tuple[str, Needs], list[FieldProblem]] = Shared()
         self._fields_seen: dict[tuple[str, Needs], float] = {}
         self._elasticsearch = elasticsearch
         self._client = elasticsearch.AsyncElasticsearch(
@@ -115,7 +106,7 @@ class ElasticsearchSource:
             measurement = read_search(answer, query, slot=slot, server=self._server)
         except AnswerError as error:
             raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
-        if problems := await self._field_problems(query, names):
+        if problems := await self._fatal_problems(query, names):
             said = f"{self._server} cannot find anything in {search.index}: {'; '.join(problems)}"
             return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
         return measurement
@@ -132,45 +123,40 @@ class ElasticsearchSource:
 
         return await self._exchange(ask)
 
-    async def _field_problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[str]:
-        """What is wrong with the fields of a query, looked at when it is new, now and then, and while it is wrong."""
+    async def _fatal_problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[str]:
+        """Why a query can match nothing: looked at when it is new, now and then, and while it is so."""
         index, needs = fill(query.index or "", names), needs_of(query, names)
         if time.monotonic() < self._fields_seen.get((index, needs), 0.0) + FIELDS_SECONDS:
             return []
+        within = self._settings.deadline * _FIELDS_SHARE
         try:
-            async with asyncio.timeout(self._settings.deadline * _FIELDS_SHARE):
-                problems = await self._shared.get((index, needs), lambda: self.field_problems(index, needs))
+            async with asyncio.timeout(within):
+                found = await self._shared.get((index, needs), lambda: self.field_problems(index, needs, within=within))
         except (SearchError, TimeoutError):
             return []  # the search went well; the next slot looks again
-        if not problems:
+        fatal = [problem.said for problem in found if problem.is_fatal]
+        if not fatal:
             self._fields_seen[index, needs] = time.monotonic()
-        return problems
+        return fatal
 
-    async def field_problems(self, index: str, needs: Needs) -> list[str]:
-        """What `_field_caps` says against a query's fields, each a sentence without its end. Raises SearchError."""
+    async def field_problems(self, index: str, needs: Needs, *, within: float | None = None) -> list[FieldProblem]:
+        """What `_field_caps` says against a query's fields, ``within`` so many seconds.
+
+        Raises NoIndexError and SearchError.
+        """
+        seconds = (within or self._settings.deadline) * _CLIENT_SHARE
 
         async def ask(proof: Proof) -> Any:
-            seconds = self._settings.deadline * _FIELDS_SHARE * _CLIENT_SHARE
             client = self._client.options(headers=proof.headers, request_timeout=seconds)
-            return await _field_caps(client, index, asked_fields(needs))
+            try:
+                answer = await client.field_caps(
+                    index=index, fields=asked_fields(needs), ignore_unavailable=False, allow_no_indices=False
+                )
+            except self._elasticsearch.NotFoundError:
+                raise NoIndexError(sentence(f"{self._server} has nothing of the name {quote(index)}")) from None
+            return answer.body
 
         return field_problems(needs, await self._exchange(ask))
-
-    async def fields(self, index: str, names: Collection[str]) -> FieldTypes | str:
-        """The types of those of the fields that the index or pattern has, or the sentence why they are not known."""
-
-        async def ask(proof: Proof) -> FieldTypes:
-            client = self._client.options(headers=proof.headers)
-            try:
-                known = await _field_caps(client, index, sorted(names))
-            except self._elasticsearch.NotFoundError:
-                return FieldTypes(has_index=False)
-            return FieldTypes(types=read_field_caps(known))
-
-        try:
-            return await self._exchange(ask)
-        except SearchError as error:
-            return str(error)
 
     async def _send(self, batch: Sequence[Search]) -> Sequence[Any]:
         if len(batch) == 1:
@@ -245,8 +231,3 @@ class ElasticsearchSource:
             case _:
                 raise error
         return SearchError(sentence(said, secrets=proof.secrets), trouble=trouble, spoils_all=is_shared)
-
-
-async def _field_caps(client: Any, index: str, names: Sequence[str]) -> Any:
-    answer = await client.field_caps(index=index, fields=names, ignore_unavailable=False, allow_no_indices=False)
-    return answer.body

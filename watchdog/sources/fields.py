@@ -2,13 +2,15 @@
 
 A field that is misspelled or mapped anew matches nothing, without any error.
 
-Law: pure. Only what makes a query match nothing at all is a problem; what merely narrows it is the author's will.
+Law: pure, and the one judge of fields: when a rule is loaded, and for `check --online`. What makes a query match
+nothing at all is fatal; what merely makes a part of it idle may be the author's will.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
 from typing import Any
 
 from watchdog.core.placeholders import fill
@@ -34,12 +36,44 @@ class Field:
     is_time: bool = False
 
 
+class Of(Enum):
+    """How many of the parts of a query have to be able to match."""
+
+    ALL = "all"
+    ANY = "any"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Parts of which all have to be able to match, or any one."""
+    """Parts of a query, and how many of them have to be able to match."""
 
     parts: tuple[Needs | Field, ...]
-    is_any: bool = False
+    of: Of = Of.ALL
+
+
+Parts = Sequence[Needs | Field]
+
+
+class Fault(StrEnum):
+    """What can be wrong with a field."""
+
+    MISSING = "missing"
+    NO_DATE = "no date"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldProblem:
+    """What is wrong with a field, ``said`` in a sentence without its end.
+
+    Without ``is_fatal`` the query can match all the same.
+    """
+
+    field: Field
+    fault: Fault
+    said: str
+    is_fatal: bool = True
 
 
 def needs_of(query: ElasticsearchQuery, names: Mapping[str, str]) -> Needs:
@@ -62,34 +96,35 @@ def asked_fields(needs: Needs) -> list[str]:
     return sorted(names | parents)
 
 
-def field_problems(needs: Needs, capabilities: Any) -> list[str]:
-    """What is wrong, each a sentence without its end, from the body of a `_field_caps` answer."""
+def field_problems(needs: Needs, capabilities: Any) -> list[FieldProblem]:
+    """What is wrong, from the body of a `_field_caps` answer."""
     fields = capabilities.get("fields") if isinstance(capabilities, dict) else None
     if not isinstance(fields, dict):
         return []
     return list(dict.fromkeys(_problems(needs, fields)))
 
 
-def _problems(needs: Needs | Field, fields: Mapping[str, Any]) -> list[str]:
+def _problems(needs: Needs | Field, fields: Mapping[str, Any]) -> list[FieldProblem]:
     if isinstance(needs, Field):
-        return _field_problem(needs, fields)
+        return list(_field_problem(needs, fields))
     each = [_problems(part, fields) for part in needs.parts]
-    if needs.is_any and not all(each):
-        return []
-    return [problem for problems in each for problem in problems]
+    found = [problem for problems in each for problem in problems]
+    can_match = needs.of is Of.ANY and not all(any(problem.is_fatal for problem in problems) for problems in each)
+    return [replace(problem, is_fatal=False) for problem in found] if can_match or needs.of is Of.NONE else found
 
 
-def _field_problem(field: Field, fields: Mapping[str, Any]) -> list[str]:
+def _field_problem(field: Field, fields: Mapping[str, Any]) -> Iterator[FieldProblem]:
     kinds = fields.get(field.name)
     name = f"'{quote(field.name)}' of {field.place}"
     if not isinstance(kinds, dict) or kinds.keys() <= _CONTAINERS:
-        return [] if _is_inside_open(field.name, fields) else [f"no index has the field {name}"]
-    if field.is_time and not kinds.keys() <= _DATES:
-        return [f"the field {name} is no date ({', '.join(sorted(kinds))})"]
-    if field.is_exact and kinds.keys() & _TEXTS:
-        where = _indices_with(kinds)
-        return [f"the field {name} is a text{where}, of which no whole value is kept; name its keyword"]
-    return []
+        if not _is_inside_open(field.name, fields):
+            yield FieldProblem(field=field, fault=Fault.MISSING, said=f"no index has the field {name}")
+    elif field.is_time and not kinds.keys() <= _DATES:
+        said = f"the field {name} is no date ({', '.join(sorted(kinds))})"
+        yield FieldProblem(field=field, fault=Fault.NO_DATE, said=said)
+    elif field.is_exact and kinds.keys() & _TEXTS:
+        said = f"the field {name} is a text{_indices_with(kinds)}, of which no whole value is kept; name its keyword"
+        yield FieldProblem(field=field, fault=Fault.TEXT, said=said)
 
 
 def _indices_with(kinds: Mapping[str, Any]) -> str:
@@ -138,21 +173,17 @@ def _lucene_node(node: Any, place: str) -> Needs | Field:
             return _field(str(node.expr).strip().strip('"'), place)
         case tree.SearchField():
             return _field(node.name.replace("\\", ""), place)
-        case tree.Not() | tree.Prohibit():
-            return Needs(())
         case tree.OrOperation() | tree.UnknownOperation():
-            parts = tuple(_lucene_node(child, place) for child in node.children)
-            required = tuple(
-                part for part, child in zip(parts, node.children, strict=True) if isinstance(child, tree.Plus)
+            out, must = tree.Prohibit | tree.Not, tree.Plus
+            should = [child for child in node.children if not isinstance(child, out | must)]
+            required = [child for child in node.children if isinstance(child, must)]
+            left_out = [child for child in node.children if isinstance(child, out)]
+            return _clauses(
+                *([_lucene_node(child, place) for child in group] for group in (required, should, left_out))
             )
-            optional = tuple(
-                part
-                for part, child in zip(parts, node.children, strict=True)
-                if not isinstance(child, tree.Plus | tree.Prohibit | tree.Not)
-            )
-            return Needs(required) if required or not optional else Needs(optional, is_any=True)
         case _:
-            return Needs(tuple(_lucene_node(child, place) for child in getattr(node, "children", ())))
+            of = Of.NONE if isinstance(node, tree.Not | tree.Prohibit) else Of.ALL
+            return Needs(tuple(_lucene_node(child, place) for child in getattr(node, "children", ())), of)
 
 
 def _dsl(clause: Any, names: Mapping[str, str], place: str) -> Needs | Field:
@@ -200,11 +231,16 @@ def _is_word(value: Any, names: Mapping[str, str]) -> bool:
 
 
 def _dsl_bool(body: Mapping[str, Any], names: Mapping[str, str], place: str) -> Needs:
-    must = [_dsl(clause, names, place) for key in ("must", "filter") for clause in _listed(body.get(key))]
-    should = [_dsl(clause, names, place) for clause in _listed(body.get("should"))]
-    if should and not must:
-        must.append(Needs(tuple(should), is_any=True))
-    return Needs(tuple(must))
+    must, should, must_not = (
+        [_dsl(clause, names, place) for key in keys for clause in _listed(body.get(key))]
+        for keys in (("must", "filter"), ("should",), ("must_not",))
+    )
+    return _clauses(must, should, must_not)
+
+
+def _clauses(must: Parts, should: Parts, must_not: Parts) -> Needs:
+    """What a query of such clauses needs: one of ``should`` only where nothing else has to match."""
+    return Needs((*must, Needs(tuple(should), Of.NONE if must else Of.ANY), Needs(tuple(must_not), Of.NONE)))
 
 
 def _listed(given: Any) -> Iterable[Any]:

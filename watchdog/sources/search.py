@@ -107,14 +107,6 @@ def _instant(whole: Any, name: str) -> float | None:
     return value / 1000
 
 
-def read_field_caps(body: Any) -> dict[str, frozenset[str]]:
-    """The types of each field, from the answer of ``_field_caps``. Raises AnswerError."""
-    fields = _at(body, "fields")
-    if not isinstance(fields, dict) or not all(isinstance(types, dict) for types in fields.values()):
-        raise _other_shape()
-    return {name: frozenset(types) - {"unmapped"} for name, types in fields.items()}
-
-
 def read_refusal(status: int, body: Any) -> AnswerError:
     """What an error status says, whatever its body is."""
     error = body.get("error") if isinstance(body, dict) else body

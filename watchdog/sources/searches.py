@@ -43,6 +43,10 @@ class SearchError(Exception):
         self.spoils_all = spoils_all
 
 
+class NoIndexError(SearchError):
+    """Nothing has the name of the index, alias or pattern."""
+
+
 Send = Callable[[Sequence[Search]], Awaitable[Sequence[Any]]]
 
 

@@ -3,7 +3,7 @@
 from watchdog.core.rules.codes.code import Code
 
 _LOGS = '- alert: Logs\n  elasticsearch: {index: "logs-shop", query: "level:ERROR"}\n  threshold: {max: 100}\n'
-_FILTERED = _LOGS.replace('query: "level', 'filter: [{term: {logger: payments}}], query: "level')
+_FILTERED = _LOGS.replace('query: "level', 'filter: [{term: {logger: Payments}}], query: "level')
 _RATE = "- alert: Errors\n  prometheus: {expr: 'sum(rate(errors_total[2m]))'}\n  threshold: {max: 1}\n"
 
 ONLINE = (
@@ -50,10 +50,25 @@ ONLINE = (
     Code(
         id="R606",
         title="term on analyzed text",
-        why="A field of type text holds words; term compares whole values, and finds little or nothing without a "
-        "complaint. Use its keyword field, or match.",
+        why="A field of type text holds words in small letters; term compares whole values, and finds nothing without "
+        "a complaint. Use its keyword field, or match.",
         wrong=_FILTERED,
         right=_FILTERED.replace("logger:", "logger.keyword:"),
+    ),
+    Code(
+        id="R607",
+        title="the time stamp field is no date",
+        why="A window of time is asked of this field. What holds words or numbers is not within it, or by accident.",
+        wrong=_LOGS.replace("query:", "timestamp_field: level, query:"),
+        right=_LOGS,
+    ),
+    Code(
+        id="R608",
+        title="a part of the query that matches nothing",
+        why="The query can match all the same, but a field in one part of an OR, or in what a NOT leaves out, is not "
+        "there, or is text that is compared whole: that part is idle, and what should be left out is counted.",
+        wrong=_LOGS.replace("level:ERROR", "level:ERROR AND NOT loger:HealthCheck"),
+        right=_LOGS.replace("level:ERROR", "level:ERROR AND NOT logger:HealthCheck"),
         warns=True,
     ),
 )
