@@ -13,7 +13,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-import trustme
+from trustme import CA
 
 from tests.sources.asking import PRODUCT, elasticsearch, found, lucene, measured, promql
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
@@ -275,6 +275,20 @@ async def test_a_rotated_api_key_is_sent_with_the_next_search_F26(tmp_path: Path
     assert unreadable.reason.endswith("the credentials cannot be read (its token_file: No such file or directory)")
 
 
+async def test_a_rotated_password_is_sent_with_the_next_search_F26(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    async with (
+        serving(sending(FINE)) as server,
+        elasticsearch(server.url, username="bank", password_file=file) as source,
+    ):
+        await measured(source, lucene())
+        file.write_text("second\n")
+        await measured(source, lucene())
+    sent = [asked.headers["authorization"] for asked in server.asked if "_search" in asked.path]
+    assert sent == ["Basic YmFuazpmaXJzdA==", "Basic YmFuazpzZWNvbmQ="]
+
+
 async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
     async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(http({"error": f"{asked.headers['authorization']} {asked.headers['x-key']}"}, status=400))
@@ -284,7 +298,7 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
 
 
 async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
-    authority = trustme.CA()
+    authority = CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     ca_file = tmp_path / "ca.pem"
@@ -301,6 +315,25 @@ async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
     assert mistaken.reason.endswith(
         f"its ca_file {tmp_path / 'missing.pem'} cannot be read (No such file or directory)"
     )
+
+
+async def test_a_rotated_authority_is_trusted_with_the_next_connection_F92(tmp_path: Path) -> None:
+    context, ca_file, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tmp_path / "ca.pem", CA(), CA()
+    old.issue_cert("127.0.0.1").configure_cert(context)
+    old.cert_pem.write_to_path(str(ca_file))
+    closing = sending(FINE, then_close=True)
+    async with serving(closing, tls=context) as server, elasticsearch(server.url, ca_file=ca_file) as source:
+        before = await measured(source, lucene())
+        new.issue_cert("127.0.0.1").configure_cert(context)
+        unknown = await measured(source, lucene())
+        new.cert_pem.write_to_path(str(ca_file))
+        after = await measured(source, lucene())
+        ca_file.write_text("half a ")
+        broken = await measured(source, lucene())
+    assert (before.value, after.value) == (3, 3)
+    assert unknown.reason == f"Elasticsearch at {server.url} shows a certificate that is not trusted"
+    assert broken.reason.endswith(f"its ca_file {ca_file} has no certificate in it")
+    assert broken.trouble is Trouble.CREDENTIALS
 
 
 async def test_a_closed_source_measures_nothing() -> None:

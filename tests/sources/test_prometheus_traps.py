@@ -17,7 +17,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-import trustme
+from trustme import CA
 
 from tests.sources.asking import SLOT, lucene, measured, prometheus, promql, vector
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
@@ -477,7 +477,7 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
 
 
 async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
-    authority = trustme.CA()
+    authority = CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     ca_file = tmp_path / "ca.pem"
@@ -494,6 +494,25 @@ async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
     assert mistaken.reason.endswith(
         f"its ca_file {tmp_path / 'missing.pem'} cannot be read (No such file or directory)"
     )
+
+
+async def test_a_rotated_authority_is_trusted_with_the_next_connection_F92(tmp_path: Path) -> None:
+    context, ca_file, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tmp_path / "ca.pem", CA(), CA()
+    old.issue_cert("127.0.0.1").configure_cert(context)
+    old.cert_pem.write_to_path(str(ca_file))
+    closing = sending(FINE, then_close=True)
+    async with serving(closing, tls=context) as server, prometheus(server.url, ca_file=ca_file) as source:
+        before = await measured(source, promql())
+        new.issue_cert("127.0.0.1").configure_cert(context)
+        unknown = await measured(source, promql())
+        new.cert_pem.write_to_path(str(ca_file))
+        after = await measured(source, promql())
+        ca_file.write_text("half a ")
+        broken = await measured(source, promql())
+    assert (before.value, after.value) == (0.25, 0.25)
+    assert unknown.reason == f"Prometheus at {server.url} shows a certificate that is not trusted"
+    assert broken.reason.endswith(f"its ca_file {ca_file} has no certificate in it")
+    assert broken.trouble is Trouble.CREDENTIALS
 
 
 async def test_the_number_of_samples_is_asked_at_the_same_time() -> None:

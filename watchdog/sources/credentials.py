@@ -4,6 +4,7 @@ Law: a file is read for each use, so that a rotated secret counts at once; no se
 """
 
 import base64
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,15 +50,32 @@ def prove(credentials: Credentials, headers: Mapping[str, SecretStr], *, token_s
     return Proof(headers=sent, secrets=tuple(secrets))
 
 
-def check_authorities(ca_file: Path | None) -> None:
-    """Raises CredentialsError when the file cannot be read: what the clients say then names no file."""
-    if ca_file is None:
-        return
-    try:
-        ca_file.open("rb").close()
-    except OSError as error:
-        reason = f"cannot be asked: its ca_file {ca_file} cannot be read ({error.strerror})"
-        raise CredentialsError(reason) from error
+class Trust:
+    """Whom we trust, by the file as it is now: a rotated authority counts for the next connection."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._ca_file = ca_file
+        self._stamp: tuple[int, int, int] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext | None:
+        """What TLS is spoken with, the same one as long as the file is; None for the client's own, without a file.
+
+        Raises CredentialsError: what the clients say of a file that cannot be read does not name it.
+        """
+        if self._ca_file is None:
+            return None
+        try:
+            seen = self._ca_file.stat()
+            stamp = seen.st_ino, seen.st_mtime_ns, seen.st_size
+            if stamp != self._stamp:
+                self._context, self._stamp = ssl.create_default_context(cafile=self._ca_file), stamp
+        except ssl.SSLError as error:
+            raise CredentialsError(f"cannot be asked: its ca_file {self._ca_file} has no certificate in it") from error
+        except OSError as error:
+            reason = f"cannot be asked: its ca_file {self._ca_file} cannot be read ({error.strerror})"
+            raise CredentialsError(reason) from error
+        return self._context
 
 
 def _read(credentials: Credentials, what: str) -> str:

@@ -16,7 +16,7 @@ from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError, quote
-from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
+from watchdog.sources.credentials import CredentialsError, Proof, Trust, prove
 from watchdog.sources.esql import build_esql, read_esql
 from watchdog.sources.failure import sentence
 from watchdog.sources.fields import FieldProblem, Needs, asked_fields, field_problems, needs_of
@@ -55,6 +55,7 @@ class ElasticsearchSource:
         from watchdog.sources.elasticsearch_node import BoundedNode, node_config  # noqa: PLC0415
 
         self._settings = settings
+        self._trust = Trust(settings.ca_file)  # to say what is wrong with the file; the nodes speak TLS
         self._server = f"Elasticsearch at {' or '.join(settings.urls)}"
         self._is_closed = False
         self._free = asyncio.Semaphore(CONNECTIONS)
@@ -189,7 +190,7 @@ class ElasticsearchSource:
             raise SearchError(f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
-            check_authorities(self._settings.ca_file)
+            self._trust.context()
         except CredentialsError as error:
             raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
         try:

@@ -7,7 +7,6 @@ This module imports the client, which costs: import it where a source is started
 """
 
 import asyncio
-import ssl
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +25,7 @@ from elastic_transport import ConnectionError as NodeConnectionError
 from elastic_transport.client_utils import DEFAULT, DefaultType, url_to_node_config
 
 from watchdog.sources.answer import Answer, AnswerError, believe, quote
+from watchdog.sources.credentials import CredentialsError, Trust
 from watchdog.sources.http_answer import read_answer, why_broken
 
 
@@ -42,6 +42,7 @@ class BoundedNode(BaseAsyncNode):
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
         self._session: aiohttp.ClientSession | None = None
+        self._trust = Trust(Path(config.ca_certs) if config.ca_certs is not None else None)
 
     async def perform_request(  # type: ignore[override]  # as the client's own asynchronous nodes do
         self,
@@ -58,7 +59,7 @@ class BoundedNode(BaseAsyncNode):
             async with asyncio.timeout(seconds):
                 response, answer = await self._exchange(method, target, body, headers)
             believe(answer)
-        except AnswerError as error:
+        except (AnswerError, CredentialsError) as error:
             raise TransportError(f"{self._name} {error}") from error
         except TimeoutError as error:
             raise ConnectionTimeout(f"{self._name} did not answer within {seconds:g} s") from error
@@ -94,17 +95,15 @@ class BoundedNode(BaseAsyncNode):
             data=body,
             headers={**self.headers, **(headers or {})},
             allow_redirects=False,
+            ssl=self._trust.context() or True,
         ) as response:
             _check_encoding(response)
             return response, await read_answer(response)
 
     def _open_session(self) -> aiohttp.ClientSession:
-        trust: ssl.SSLContext | bool = True
-        if self.scheme == "https":
-            trust = ssl.create_default_context(cafile=self.config.ca_certs)
         # No limit here: a connector that is closed cancels the tasks that wait for a free connection.
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=trust),
+            connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # there is one deadline, around everything
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),

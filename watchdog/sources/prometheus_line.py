@@ -22,7 +22,7 @@ from watchdog import __version__
 from watchdog.core.model import Trouble
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
-from watchdog.sources.credentials import CredentialsError, Proof, check_authorities, prove
+from watchdog.sources.credentials import CredentialsError, Proof, Trust, prove
 from watchdog.sources.envelope import Query, Reading, read_start, read_value
 from watchdog.sources.failure import sentence, why
 from watchdog.sources.patience import asked_to_wait
@@ -45,6 +45,7 @@ class PrometheusLine:
 
     def __init__(self, settings: PrometheusSettings) -> None:
         self._settings = settings
+        self._trust = Trust(settings.ca_file)  # to say what is wrong with the file; each connection reads it anew
         self._wire = Wire()
         self._reads: Callable[[Answer], float | None] = read_start
         self._value: float | None = None
@@ -62,7 +63,7 @@ class PrometheusLine:
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
             secrets = proof.secrets
-            check_authorities(self._settings.ca_file)
+            self._trust.context()
             with self._wire.under(cord):
                 return Reading(value=self._query(query, proof))
         except (AnswerError, CredentialsError) as error:
