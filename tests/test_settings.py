@@ -64,6 +64,11 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
             id="half a way",
         ),
         pytest.param(
+            {"PROMETHEUS__URL": "http://p:9090", "PROMETHEUS__KEY_FILE": "/tls.key"},
+            "WATCHDOG_PROMETHEUS: a key_file alone proves nothing; give cert_file too",
+            id="a key without its certificate",
+        ),
+        pytest.param(
             {"LISTEN": "8080"},
             "WATCHDOG_LISTEN: '8080' is not a listen address; write host:port, such as 127.0.0.1:8080 or [::1]:8080",
             id="where to listen",

@@ -119,23 +119,35 @@ def _read(inline: SecretStr | None, file: Path | None) -> str:
     return inline.get_secret_value() if inline is not None else ""
 
 
-class PrometheusSettings(Credentials):
+class Tls(Credentials):
+    """Whom to trust, and the certificate to show, in PEM files; the key may be in the certificate's file."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _key_with_certificate(self) -> Self:
+        if self.key_file and not self.cert_file:
+            raise ValueError("a key_file alone proves nothing; give cert_file too")
+        return self
+
+
+class PrometheusSettings(Tls):
     """Where Prometheus is. ``headers`` and ``parameters`` go with every query: a tenant, ``partial_response``."""
 
     url: SourceUrl
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     parameters: dict[str, str] = Field(default_factory=dict)
-    ca_file: Path | None = None
     deadline: float = Field(default=5.0, gt=0, le=60, description="seconds for one query, all in all")
     max_age: float = Field(default=120.0, gt=0, description="seconds, of a series' newest sample; a rule may say other")
 
 
-class ElasticsearchSettings(Credentials):
+class ElasticsearchSettings(Tls):
     """Where Elasticsearch is; ``token`` is its API key. ``urls`` are the nodes of one cluster, comma-separated."""
 
     urls: Annotated[list[UrlWithPort], NoDecode, BeforeValidator(_split)] = Field(min_length=1)
     headers: dict[str, SecretStr] = Field(default_factory=dict)
-    ca_file: Path | None = None
     deadline: float = Field(default=5.0, gt=0, le=60, description="seconds for one search, all in all")
 
 

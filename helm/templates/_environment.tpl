@@ -21,15 +21,15 @@
 {{- with .Values.prometheus -}}
 {{- if .url -}}
 {{- include "watchdog.variables" (dict "prefix" "WATCHDOG_PROMETHEUS__" "secret" $secret
-  "plain" (dict "URL" .url "USERNAME" .username "HEADERS" .headers "PARAMETERS" .parameters "DEADLINE" .deadline)
-  "files" (dict "PASSWORD" .passwordKey "TOKEN" .tokenKey "CA" .caKey)) -}}
+  "plain" (dict "URL" .url "USERNAME" .username "HEADERS" .headers "PARAMETERS" .parameters "DEADLINE" .deadline "MAX_AGE" .maxAge)
+  "files" (dict "PASSWORD" .passwordKey "TOKEN" .tokenKey "CA" .caKey "CERT" .certKey "KEY" .privateKeyKey)) -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.elasticsearch -}}
 {{- if .urls -}}
 {{- include "watchdog.variables" (dict "prefix" "WATCHDOG_ELASTICSEARCH__" "secret" $secret
   "plain" (dict "URLS" (join "," .urls) "USERNAME" .username "HEADERS" .headers "DEADLINE" .deadline)
-  "files" (dict "PASSWORD" .passwordKey "TOKEN" .tokenKey "CA" .caKey)) -}}
+  "files" (dict "PASSWORD" .passwordKey "TOKEN" .tokenKey "CA" .caKey "CERT" .certKey "KEY" .privateKeyKey)) -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.alerts -}}

@@ -50,9 +50,12 @@ EVERYTHING: dict[str, Any] = {
         "url": "http://mimir.monitoring:8080/prometheus",
         "tokenKey": "prometheus-token",
         "caKey": "ca.crt",
+        "certKey": "tls.crt",
+        "privateKeyKey": "tls.key",
         "headers": {"X-Scope-OrgID": "payments"},
         "parameters": {"partial_response": "false"},
         "deadline": 2.5,
+        "maxAge": 30,
     },
     "elasticsearch": {
         "urls": ["https://one.logging:9200", "https://two.logging:9200"],
@@ -257,8 +260,10 @@ def test_the_environment_is_what_the_settings_understand(tmp_path: Path, monkeyp
     assert prometheus is not None
     assert prometheus.url == EVERYTHING["prometheus"]["url"]
     assert (prometheus.token_file, prometheus.ca_file) == (secret / "prometheus-token", secret / "ca.crt")
+    assert (prometheus.cert_file, prometheus.key_file) == (secret / "tls.crt", secret / "tls.key")
     assert prometheus.headers["X-Scope-OrgID"].get_secret_value() == "payments"
     assert (prometheus.parameters, prometheus.deadline) == ({"partial_response": "false"}, 2.5)
+    assert prometheus.max_age == 30
     assert elasticsearch is not None
     assert elasticsearch.urls == EVERYTHING["elasticsearch"]["urls"]
     assert (elasticsearch.username, elasticsearch.password_file) == ("reader", secret / "elasticsearch-password")

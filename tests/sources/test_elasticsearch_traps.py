@@ -317,6 +317,32 @@ async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
     )
 
 
+async def test_a_certificate_of_our_own_is_shown_and_may_be_rotated(tmp_path: Path) -> None:
+    context, authority, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), CA(), CA(), CA()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    new.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    ca_file, cert_file, key_file = (tmp_path / name for name in ("ca.pem", "tls.crt", "tls.key"))
+    authority.cert_pem.write_to_path(str(ca_file))
+    stranger, known = old.issue_cert("watchdog"), new.issue_cert("watchdog")
+    stranger.private_key_and_cert_chain_pem.write_to_path(str(cert_file))
+    closing = sending(FINE, then_close=True)
+    async with serving(closing, tls=context) as server:
+        async with elasticsearch(server.url, ca_file=ca_file, cert_file=cert_file) as source:
+            unknown = await measured(source, lucene())
+            known.private_key_and_cert_chain_pem.write_to_path(str(cert_file))
+            in_one_file = await measured(source, lucene())
+        known.cert_chain_pems[0].write_to_path(str(cert_file))
+        stranger.private_key_pem.write_to_path(str(key_file))
+        async with elasticsearch(server.url, ca_file=ca_file, cert_file=cert_file, key_file=key_file) as source:
+            mixed_up = await measured(source, lucene())
+            known.private_key_pem.write_to_path(str(key_file))
+            in_two_files = await measured(source, lucene())
+    assert unknown.failure is Outcome.ERROR
+    assert (in_one_file.value, in_two_files.value) == (3, 3)
+    assert mixed_up.reason.endswith(f"its cert_file {cert_file} has no certificate with the key that belongs to it")
+
+
 async def test_a_rotated_authority_is_trusted_with_the_next_connection_F92(tmp_path: Path) -> None:
     context, ca_file, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tmp_path / "ca.pem", CA(), CA()
     old.issue_cert("127.0.0.1").configure_cert(context)

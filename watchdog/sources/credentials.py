@@ -4,15 +4,17 @@ Law: a file is read for each use, so that a rotated secret counts at once; no se
 """
 
 import base64
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from pydantic import SecretStr
 
 from watchdog.core.model import Trouble
-from watchdog.settings import Credentials
+from watchdog.settings import Credentials, Tls
 
 
 class CredentialsError(Exception):
@@ -50,32 +52,59 @@ def prove(credentials: Credentials, headers: Mapping[str, SecretStr], *, token_s
     return Proof(headers=sent, secrets=tuple(secrets))
 
 
-class Trust:
-    """Whom we trust, by the file as it is now: a rotated authority counts for the next connection."""
+class Handshake:
+    """What TLS is spoken with, by the files as they are now: what was rotated counts for the next connection."""
 
-    def __init__(self, ca_file: Path | None) -> None:
-        self._ca_file = ca_file
-        self._stamp: tuple[int, int, int] | None = None
+    def __init__(self, ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> None:
+        self._ca_file, self._cert_file, self._key_file = ca_file, cert_file, key_file
+        self._stamps: list[tuple[int, int, int]] = []
         self._context: ssl.SSLContext | None = None
 
-    def context(self) -> ssl.SSLContext | None:
-        """What TLS is spoken with, the same one as long as the file is; None for the client's own, without a file.
+    @classmethod
+    def of(cls, settings: Tls) -> Self:
+        """The one that the settings ask for."""
+        return cls(settings.ca_file, settings.cert_file, settings.key_file)
 
-        Raises CredentialsError: what the clients say of a file that cannot be read does not name it.
+    def context(self) -> ssl.SSLContext | None:
+        """The same one as long as the files are; None for the client's own, without any file.
+
+        Raises CredentialsError: what the clients say of a file that cannot be used does not name it.
         """
-        if self._ca_file is None:
-            return None
-        try:
-            seen = self._ca_file.stat()
-            stamp = seen.st_ino, seen.st_mtime_ns, seen.st_size
-            if stamp != self._stamp:
-                self._context, self._stamp = ssl.create_default_context(cafile=self._ca_file), stamp
-        except ssl.SSLError as error:
-            raise CredentialsError(f"cannot be asked: its ca_file {self._ca_file} has no certificate in it") from error
-        except OSError as error:
-            reason = f"cannot be asked: its ca_file {self._ca_file} cannot be read ({error.strerror})"
-            raise CredentialsError(reason) from error
+        named = {"ca_file": self._ca_file, "cert_file": self._cert_file, "key_file": self._key_file}
+        files = {name: file for name, file in named.items() if file is not None}
+        stamps = [_stamp(name, file) for name, file in files.items()]
+        if stamps != self._stamps:
+            self._context, self._stamps = self._made(), stamps
         return self._context
+
+    def _made(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self._ca_file)
+        except OSError as error:  # also of TLS: no certificate in it
+            raise _unusable(f"ca_file {self._ca_file}", "has no certificate in it", error) from None
+        if self._cert_file is not None:
+            try:
+                # A password, or a key that has one would be asked for at the terminal.
+                context.load_cert_chain(self._cert_file, self._key_file, password="")
+            except OSError as error:
+                missing = "has no certificate with the key that belongs to it"
+                raise _unusable(f"cert_file {self._cert_file}", missing, error) from None
+        return context
+
+
+def _stamp(name: str, file: Path) -> tuple[int, int, int]:
+    """What changes with a file's content. Raises CredentialsError when it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            seen = os.fstat(opened.fileno())
+    except OSError as error:
+        raise _unusable(f"{name} {file}", "cannot be read", error) from error
+    return seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def _unusable(what: str, why: str, error: OSError) -> CredentialsError:
+    system = f" ({error.strerror})" if error.strerror and not isinstance(error, ssl.SSLError) else ""
+    return CredentialsError(f"cannot be asked: its {what} {why}{system}")
 
 
 def _read(credentials: Credentials, what: str) -> str:

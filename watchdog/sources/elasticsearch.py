@@ -16,7 +16,7 @@ from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.answer import AnswerError, quote
-from watchdog.sources.credentials import CredentialsError, Proof, Trust, prove
+from watchdog.sources.credentials import CredentialsError, Handshake, Proof, prove
 from watchdog.sources.esql import build_esql, read_esql
 from watchdog.sources.failure import sentence
 from watchdog.sources.fields import FieldProblem, Needs, asked_fields, field_problems, needs_of
@@ -55,7 +55,7 @@ class ElasticsearchSource:
         from watchdog.sources.elasticsearch_node import BoundedNode, node_config  # noqa: PLC0415
 
         self._settings = settings
-        self._trust = Trust(settings.ca_file)  # to say what is wrong with the file; the nodes speak TLS
+        self._handshake = Handshake.of(settings)  # says what is wrong with the files; the nodes speak TLS
         self._server = f"Elasticsearch at {' or '.join(settings.urls)}"
         self._is_closed = False
         self._free = asyncio.Semaphore(CONNECTIONS)
@@ -65,7 +65,7 @@ class ElasticsearchSource:
         self._fields_seen: dict[tuple[str, Needs], float] = {}
         self._elasticsearch = elasticsearch
         self._client = elasticsearch.AsyncElasticsearch(
-            [node_config(url, ca_file=settings.ca_file) for url in settings.urls],
+            [node_config(url, settings) for url in settings.urls],
             node_class=BoundedNode,
             # A node that refuses the connection has not begun to search: the next one is asked at once.
             max_retries=len(settings.urls) - 1,
@@ -190,7 +190,7 @@ class ElasticsearchSource:
             raise SearchError(f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
-            self._trust.context()
+            self._handshake.context()
         except CredentialsError as error:
             raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
         try:

@@ -24,8 +24,9 @@ from elastic_transport import (
 from elastic_transport import ConnectionError as NodeConnectionError
 from elastic_transport.client_utils import DEFAULT, DefaultType, url_to_node_config
 
+from watchdog.settings import Tls
 from watchdog.sources.answer import Answer, AnswerError, believe, quote
-from watchdog.sources.credentials import CredentialsError, Trust
+from watchdog.sources.credentials import CredentialsError, Handshake
 from watchdog.sources.http_answer import read_answer, why_broken
 
 
@@ -42,7 +43,10 @@ class BoundedNode(BaseAsyncNode):
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
         self._session: aiohttp.ClientSession | None = None
-        self._trust = Trust(Path(config.ca_certs) if config.ca_certs is not None else None)
+        files = (
+            None if name is None else Path(name) for name in (config.ca_certs, config.client_cert, config.client_key)
+        )
+        self._handshake = Handshake(*files)
 
     async def perform_request(  # type: ignore[override]  # as the client's own asynchronous nodes do
         self,
@@ -95,7 +99,7 @@ class BoundedNode(BaseAsyncNode):
             data=body,
             headers={**self.headers, **(headers or {})},
             allow_redirects=False,
-            ssl=self._trust.context() or True,
+            ssl=self._handshake.context() or True,
         ) as response:
             _check_encoding(response)
             return response, await read_answer(response)
@@ -111,10 +115,16 @@ class BoundedNode(BaseAsyncNode):
         )
 
 
-def node_config(url: str, *, ca_file: Path | None) -> NodeConfig:
-    """Where a node is and whom to trust there; the client refuses a CA for a node without TLS."""
+def node_config(url: str, tls: Tls) -> NodeConfig:
+    """Where a node is, whom to trust there and what to show; the client refuses files for a node without TLS."""
     config = url_to_node_config(url)
-    return config.replace(ca_certs=str(ca_file or certifi.where())) if config.scheme == "https" else config
+    if config.scheme != "https":
+        return config
+    return config.replace(
+        ca_certs=str(tls.ca_file or certifi.where()),
+        client_cert=str(tls.cert_file) if tls.cert_file else None,
+        client_key=str(tls.key_file) if tls.key_file else None,
+    )
 
 
 def _check_encoding(response: aiohttp.ClientResponse) -> None:

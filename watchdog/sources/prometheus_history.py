@@ -15,7 +15,7 @@ import aiohttp
 
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import Answer, AnswerError
-from watchdog.sources.credentials import CredentialsError, Trust, prove
+from watchdog.sources.credentials import CredentialsError, Handshake, prove
 from watchdog.sources.envelope import Query, Reading, read_range
 from watchdog.sources.failure import sentence
 from watchdog.sources.http_answer import read_answer, why_broken
@@ -47,7 +47,7 @@ class PrometheusHistory(PrometheusSource):
     def __init__(self, settings: PrometheusSettings, *, start: float, end: float, step: float) -> None:
         super().__init__(settings)
         self._settings = settings
-        self._trust = Trust(settings.ca_file)
+        self._handshake = Handshake.of(settings)
         self._start, self._end, self._step = start, end, step
         self._ranges: OrderedDict[tuple[str, float, int], asyncio.Task[_Range]] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
@@ -103,7 +103,7 @@ class PrometheusHistory(PrometheusSource):
 
     async def _answer(self, expr: str, first: float, last: float) -> Answer:
         proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
-        trust = self._trust.context()
+        context = self._handshake.context()
         sent = {
             "partial_response": "false",
             **self._settings.parameters,
@@ -116,17 +116,17 @@ class PrometheusHistory(PrometheusSource):
         self.requests += 1
         try:
             async with self._one_by_one, asyncio.timeout(self._deadline):
-                return await self._post(sent, dict(proof.headers), trust)
+                return await self._post(sent, dict(proof.headers), context)
         except TimeoutError:
             raise AnswerError(f"timed out: no answer within {self._deadline:g} s") from None
         except aiohttp.ClientError as error:
             raise AnswerError(f"cannot be asked: it {why_broken(error)}") from None
 
-    async def _post(self, sent: Mapping[str, str], headers: dict[str, str], trust: ssl.SSLContext | None) -> Answer:
+    async def _post(self, sent: Mapping[str, str], headers: dict[str, str], context: ssl.SSLContext | None) -> Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession()
         url = f"{self._settings.url}/api/v1/query_range"
-        options: dict[str, Any] = {"allow_redirects": False, "headers": headers, "ssl": trust or True}
+        options: dict[str, Any] = {"allow_redirects": False, "headers": headers, "ssl": context or True}
         async with self._session.post(url, data=dict(sent), **options) as response:
             return await read_answer(response)
 

@@ -22,7 +22,7 @@ from watchdog import __version__
 from watchdog.core.model import Trouble
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import LONGEST_BODY, Answer, AnswerError, too_long
-from watchdog.sources.credentials import CredentialsError, Proof, Trust, prove
+from watchdog.sources.credentials import CredentialsError, Handshake, Proof, prove
 from watchdog.sources.envelope import Query, Reading, read_start, read_value
 from watchdog.sources.failure import sentence, why
 from watchdog.sources.patience import asked_to_wait
@@ -45,7 +45,7 @@ class PrometheusLine:
 
     def __init__(self, settings: PrometheusSettings) -> None:
         self._settings = settings
-        self._trust = Trust(settings.ca_file)  # to say what is wrong with the file; each connection reads it anew
+        self._handshake = Handshake.of(settings)  # says what is wrong with the files; each connection reads them anew
         self._wire = Wire()
         self._reads: Callable[[Answer], float | None] = read_start
         self._value: float | None = None
@@ -63,7 +63,7 @@ class PrometheusLine:
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
             secrets = proof.secrets
-            self._trust.context()
+            self._handshake.context()
             with self._wire.under(cord):
                 return Reading(value=self._query(query, proof))
         except (AnswerError, CredentialsError) as error:
@@ -102,6 +102,9 @@ class PrometheusLine:
         session = requests.Session()
         session.trust_env = False  # ~/.netrc would replace our Authorization, and a proxy would read it
         session.verify = str(self._settings.ca_file) if self._settings.ca_file else True
+        cert_file, key_file = self._settings.cert_file, self._settings.key_file
+        if cert_file is not None:
+            session.cert = (str(cert_file), str(key_file or cert_file))
         session.hooks["response"].append(self._read)
         return session
 
