@@ -141,6 +141,7 @@ class PrometheusSettings(Tls):
     parameters: dict[str, str] = Field(default_factory=dict)
     deadline: float = Field(default=5.0, gt=0, le=60, description="seconds for one query, all in all")
     max_age: float = Field(default=120.0, gt=0, description="seconds, of a series' newest sample; a rule may say other")
+    query_offset: float = Field(default=0.0, ge=0, le=600, description="seconds that samples are late to arrive")
 
 
 class ElasticsearchSettings(Tls):

@@ -21,7 +21,7 @@
 {{- with .Values.prometheus -}}
 {{- if .url -}}
 {{- include "watchdog.variables" (dict "prefix" "WATCHDOG_PROMETHEUS__" "secret" $secret
-  "plain" (dict "URL" .url "USERNAME" .username "HEADERS" .headers "PARAMETERS" .parameters "DEADLINE" .deadline "MAX_AGE" .maxAge)
+  "plain" (dict "URL" .url "USERNAME" .username "HEADERS" .headers "PARAMETERS" .parameters "DEADLINE" .deadline "MAX_AGE" .maxAge "QUERY_OFFSET" .queryOffset)
   "files" (dict "PASSWORD" .passwordKey "TOKEN" .tokenKey "CA" .caKey "CERT" .certKey "KEY" .privateKeyKey)) -}}
 {{- end -}}
 {{- end -}}

@@ -56,6 +56,7 @@ EVERYTHING: dict[str, Any] = {
         "parameters": {"partial_response": "false"},
         "deadline": 2.5,
         "maxAge": 30,
+        "queryOffset": 15,
     },
     "elasticsearch": {
         "urls": ["https://one.logging:9200", "https://two.logging:9200"],
@@ -263,7 +264,7 @@ def test_the_environment_is_what_the_settings_understand(tmp_path: Path, monkeyp
     assert (prometheus.cert_file, prometheus.key_file) == (secret / "tls.crt", secret / "tls.key")
     assert prometheus.headers["X-Scope-OrgID"].get_secret_value() == "payments"
     assert (prometheus.parameters, prometheus.deadline) == ({"partial_response": "false"}, 2.5)
-    assert prometheus.max_age == 30
+    assert (prometheus.max_age, prometheus.query_offset) == (30, 15)
     assert elasticsearch is not None
     assert elasticsearch.urls == EVERYTHING["elasticsearch"]["urls"]
     assert (elasticsearch.username, elasticsearch.password_file) == ("reader", secret / "elasticsearch-password")

@@ -47,14 +47,15 @@ class Script:
     readings: list[Reading]
     flaws: Mapping[int, Measurement] = field(default_factory=dict)
     max_age: float = 120.0
+    query_offset: float = 0.0
     questions: list[Asked] = field(default_factory=list)
 
     @property
     def asked(self) -> list[tuple[str, float]]:
         return [(expr, each.at) for each in self.questions for expr in each.exprs]
 
-    async def read(self, asked: Asked, *, slot: float) -> Answered:
-        assert asked.at <= slot
+    async def read(self, asked: Asked, *, newest: float) -> Answered:
+        assert asked.at <= newest
         begun, flaw = len(self.asked), self.flaws.get(len(self.questions))
         self.questions.append(asked)
         return Answered(readings=self.readings[begun : begun + len(asked.exprs)], flaw=flaw)
@@ -77,6 +78,14 @@ async def test_the_newest_whole_window_of_both_colors_is_counted() -> None:
     assert own == 'sum(increase(http_requests_total{app="shop",color="green",code="500"}[1m]))'
     assert other == own.replace("green", "blue")
     assert history == f"stdvar_over_time(({other}\n)[1h:1m]) / avg_over_time(({other}\n)[1h:1m])"
+
+
+async def test_a_window_is_whole_when_its_last_samples_have_arrived() -> None:
+    script = Script([ONE] * 5, query_offset=15)
+    source = ComparingSource(script, colors=COLORS)
+    measurement = await source.measure(comparing(), color="green", namespace="bank", slot=130)
+    assert measurement.counts is not None
+    assert measurement.counts.end == 60
 
 
 async def test_the_past_of_both_colors_is_added_up() -> None:

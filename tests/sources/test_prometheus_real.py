@@ -69,6 +69,21 @@ async def test_a_query_is_answered_for_its_slot_and_not_for_now(
     assert before.failure is Outcome.NODATA
 
 
+async def test_what_arrives_late_is_asked_for_later(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+    late = {"query_offset": 45}
+    assert (await ask(prometheus_server, promql("time()"), slot, **late)).value == slot - 45
+    # Errors of the last 45 s are there, the other requests of that time are still on their way.
+    name = f"{app}-late"
+    prometheus_server.remote_write(counter(name, "500", slot, rate=1), counter(name, "200", slot - 45, rate=9))
+    assert (await ask(prometheus_server, promql(ratio(name)), slot)).value != pytest.approx(0.1, rel=0.05)
+    assert (await ask(prometheus_server, promql(ratio(name)), slot, **late)).value == pytest.approx(0.1)
+    old = promql(f'max(http_requests_total{{app="{name}",code="200"}})', max_age="40s")
+    assert (await ask(prometheus_server, old, slot)).failure is Outcome.NODATA
+    assert (await ask(prometheus_server, old, slot, **late)).failure is None, (
+        "its age is counted from what is asked for"
+    )
+
+
 async def test_no_error_yet_is_zero_when_requests_are_there(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:

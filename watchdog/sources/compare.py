@@ -26,13 +26,22 @@ _FRESH_SHARE = 0.5  # of a window, which has four scrapes at least: its newest s
 
 
 class Prometheus(Protocol):
-    """Answers expressions; ``max_age`` is how many seconds old their samples may be."""
+    """Answers expressions.
+
+    ``max_age`` is how many seconds old their samples may be, ``query_offset`` how many seconds they are late to arrive.
+    """
 
     max_age: float
+    query_offset: float
 
-    async def read(self, asked: Asked, *, slot: float) -> Answered:
-        """What the expressions yield at their instant; ``slot`` is the newest."""
+    async def read(self, asked: Asked, *, newest: float) -> Answered:
+        """What the expressions yield at their instant; ``newest`` is the newest that anybody may ask for now."""
         ...
+
+
+def window_end(compare: Comparison, slot: float) -> float:
+    """When the newest whole window before a slot ends; Unix seconds both."""
+    return slot - slot % compare.window
 
 
 class ComparingSource:
@@ -47,7 +56,8 @@ class ComparingSource:
         compare = rule.compare
         if compare is None:
             return Measurement.error(f"rule {rule.alert} compares nothing")
-        end = slot - slot % compare.window
+        newest = slot - self._prometheus.query_offset
+        end = window_end(compare, newest)
         names = {"namespace": namespace, "window": show_duration(compare.window)}
         exprs = compare.error_expr, compare.total_expr
         asked = [self._requests(compare, exprs, {**names, "color": color}, at=end)]
@@ -57,7 +67,7 @@ class ComparingSource:
                 self._requests(compare, compare.baseline_exprs, theirs, at=at),
                 Asked(exprs=[_dispersion(compare, theirs)], at=at - compare.window),
             ]
-        own, *rest = await asyncio.gather(*(self._prometheus.read(each, slot=slot) for each in asked))
+        own, *rest = await asyncio.gather(*(self._prometheus.read(each, newest=newest) for each in asked))
         return to_measurement(compare, own, list(zip(rest[::2], rest[1::2], strict=True)), end=end, color=color)
 
     def _requests(self, compare: Comparison, exprs: tuple[str, str], names: Mapping[str, str], *, at: float) -> Asked:

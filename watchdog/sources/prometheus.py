@@ -34,6 +34,8 @@ class PrometheusSource:
 
         self.max_age = settings.max_age
         """Seconds: how old the newest sample of a series may be where a rule does not say it."""
+        self.query_offset = settings.query_offset
+        """Seconds before a slot for which it is asked: by remote write samples come late, and not all at once."""
         self._deadline = settings.deadline
         self._server = f"Prometheus at {settings.url}"
         self._newest = Newest()
@@ -54,13 +56,14 @@ class PrometheusSource:
             case None:
                 return Measurement.error(f"rule {rule.alert} asks nothing of Prometheus")
         counter = [fill(rule.min_samples.expr, names)] if rule.min_samples is not None and rule.min_samples.expr else []
+        at = slot - self.query_offset
         asked = Asked(
             exprs=[*exprs, *counter],
-            at=slot,
+            at=at,
             max_age=kind.max_age or self.max_age,
             may_be_absent=errors if kind.absent_is_zero else (),
         )
-        answered = await self.read(asked, slot=slot)
+        answered = await self.read(asked, newest=at)
         values, samples = answered.readings[: len(exprs)], answered.readings[-1] if counter else None
         if isinstance(kind, BurnRate):
             return answered.proven(burn_rate.to_measurement(kind, values, samples, server=self._server))
@@ -68,16 +71,19 @@ class PrometheusSource:
             to_measurement(kind, rule.min_samples, value=values[0], samples=samples, server=self._server)
         )
 
-    async def read(self, asked: Asked, *, slot: float) -> Answered:
-        """What the expressions yield, all asked at the same time and within one deadline; ``slot`` is the newest."""
+    async def read(self, asked: Asked, *, newest: float) -> Answered:
+        """What the expressions yield, all asked at the same time and within one deadline.
+
+        ``newest`` is the newest instant that anybody may ask for now.
+        """
         proofs = asked.proofs
         unproven = self._newest.unproven(proofs, at=asked.at, max_age=asked.max_age)
-        readings = await self._readings([*asked.exprs, *unproven], at=asked.at, slot=slot)
-        newest = {query: readings[query] for query in unproven}
-        if asked.at == slot:
-            self._newest.note(newest)
+        readings = await self._readings([*asked.exprs, *unproven], at=asked.at, newest=newest)
+        taken = {query: readings[query] for query in unproven}
+        if asked.at == newest:
+            self._newest.note(taken)
         stale = why_stale(
-            {proofs[query]: reading for query, reading in newest.items()},
+            {proofs[query]: reading for query, reading in taken.items()},
             at=asked.at,
             max_age=asked.max_age,
             server=self._server,
@@ -93,18 +99,18 @@ class PrometheusSource:
         """Ends the threads and their connections."""
         self._workers.close()
 
-    async def _readings(self, exprs: Iterable[str], *, at: float, slot: float) -> dict[str, Reading]:
+    async def _readings(self, exprs: Iterable[str], *, at: float, newest: float) -> dict[str, Reading]:
         """The reading of each expression; beside them, now and then, when the server was started."""
         deadline = time.monotonic() + self._deadline
         asked = {expr: Query(expr=expr, slot=at, deadline=deadline) for expr in exprs}
-        starts = [Query(expr=None, slot=slot, deadline=deadline)] if self._restarts.is_due() else []
+        starts = [Query(expr=None, slot=newest, deadline=deadline)] if self._restarts.is_due() else []
         answers = await asyncio.gather(*map(self._ask_once, [*asked.values(), *starts]))
         readings = dict(zip(asked, answers, strict=False))
         has_failed = any(reading.error for reading in readings.values())
         if has_failed:
             self._restarts.suspect()
         for start in answers[len(asked) :]:
-            self._restarts.note(start, slot=slot, others_failed=has_failed)
+            self._restarts.note(start, slot=newest, others_failed=has_failed)
         return readings
 
     async def _ask_once(self, query: Query) -> Reading:

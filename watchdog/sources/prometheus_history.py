@@ -48,7 +48,7 @@ class PrometheusHistory(PrometheusSource):
         super().__init__(settings)
         self._settings = settings
         self._handshake = Handshake.of(settings)
-        self._start, self._end, self._step = start, end, step
+        self._start, self._end, self._step = start - self.query_offset, end - self.query_offset, step
         self._ranges: OrderedDict[tuple[str, float, int], asyncio.Task[_Range]] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
         self._one_by_one = asyncio.Semaphore(2)
