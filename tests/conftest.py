@@ -6,6 +6,8 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``control_plane``         a real Kubernetes: url, ca_file, admin (a client), kubeconfig, make_kubeconfig(token), audit()
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
+``secured_elasticsearch_server``  one with users, API keys and TLS, for this module alone: access
+``guarded_prometheus``    one behind a path, with a password and mutual TLS, for this module alone: access
 ``newer_elasticsearch_server``  one of the next major version, for this module alone
 ``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()
 ``kubectl_program``       the command, of the control plane's version
@@ -43,7 +45,7 @@ from tests.stack.wait import wait_until
 
 AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer, Flux)
 REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
-REAL |= {"newer_elasticsearch_server", "promtool"}
+REAL |= {"newer_elasticsearch_server", "secured_elasticsearch_server", "guarded_prometheus", "promtool"}
 Server = ControlPlane | PrometheusServer | ElasticsearchServer | Flux
 
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
@@ -106,6 +108,13 @@ def own_prometheus(run: Path, pytestconfig: pytest.Config) -> Iterator[Prometheu
         yield server
 
 
+@pytest.fixture(scope="module")
+def guarded_prometheus(run: Path, pytestconfig: pytest.Config) -> Iterator[PrometheusServer]:
+    folder = run / f"prometheus-{secrets.token_hex(3)}"
+    with _part(pytestconfig, "Prometheus", lambda: start_prometheus(folder, is_guarded=True)) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def elasticsearch_server(
     _elasticsearch_begun: ElasticsearchServer | PartUnavailableError, pytestconfig: pytest.Config
@@ -139,6 +148,16 @@ def newer_elasticsearch_server(run: Path, pytestconfig: pytest.Config) -> Iterat
     name = f"Elasticsearch {NEWER_ELASTICSEARCH_VERSION}"
     version = NEWER_ELASTICSEARCH_VERSION
     with _part(pytestconfig, name, lambda: finish_start(launch_elasticsearch(folder, version))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secured_elasticsearch_server(run: Path, pytestconfig: pytest.Config) -> Iterator[ElasticsearchServer]:
+    folder = run / f"elasticsearch-{secrets.token_hex(3)}"
+    folder.mkdir()
+    with _part(
+        pytestconfig, "Elasticsearch", lambda: finish_start(launch_elasticsearch(folder, is_secured=True))
+    ) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""A real Elasticsearch on loopback, a single node without security.
+"""A real Elasticsearch on loopback, a single node, without security unless that is asked for.
 
 Law: nothing of the cached distribution is written to; configuration, data and logs are in the run's folder. The server
 refuses to run as root, so that root's runs start it as ``nobody``.
@@ -6,9 +6,12 @@ refuses to run as root, so that root's runs start it as ``nobody``.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import stat
@@ -28,6 +31,7 @@ from tests.stack.build import (
     elasticsearch_home,
     java_home,
 )
+from tests.stack.certificates import make_certificates
 from tests.stack.ports import free_port
 from tests.stack.process import Child, Command, User, resident_mib
 
@@ -49,16 +53,29 @@ ECS_TEMPLATE = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a secured server is spoken to: by a user who may do everything, over TLS of this authority."""
+
+    ca_file: Path
+    username: str = "admin"
+    password: str = field(default_factory=lambda: secrets.token_hex(12))
+
+
 @dataclass(kw_only=True)
 class ElasticsearchServer:
-    """A running Elasticsearch; indices named ``logs-*`` get ECS mappings."""
+    """A running Elasticsearch; indices named ``logs-*`` get ECS mappings. ``access`` is that of a secured one."""
 
     url: str
     child: Child
+    access: Access | None = None
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def __post_init__(self) -> None:
         self._session.trust_env = False
+        if self.access is not None:
+            self._session.auth = self.access.username, self.access.password
+            self._session.verify = str(self.access.ca_file)
 
     @property
     def pid(self) -> int:
@@ -154,13 +171,16 @@ class ElasticsearchServer:
             self.resume()
 
 
-def launch_elasticsearch(folder: Path, version: str = ELASTICSEARCH_VERSION) -> ElasticsearchServer:
+def launch_elasticsearch(
+    folder: Path, version: str = ELASTICSEARCH_VERSION, *, is_secured: bool = False
+) -> ElasticsearchServer:
     """Launches one in a folder of its own without waiting; `finish_start` waits. Raises `PartUnavailableError`."""
     user = _user()
     home = _reachable(elasticsearch_home(version), folder / "home", user)
     java = _reachable(java_home(at_least=JAVA[version]), folder / "java", user)
     port = free_port()
-    _configure(home, folder, port)
+    access = Access(ca_file=folder / "config" / "ca.crt") if is_secured else None
+    _configure(home, folder, port, access)
     environment = {name: value for name, value in os.environ.items() if name not in ("JAVA_HOME", "HOME")} | {
         "HOME": str(folder),
         "ES_JAVA_HOME": str(java),
@@ -179,7 +199,8 @@ def launch_elasticsearch(folder: Path, version: str = ELASTICSEARCH_VERSION) -> 
     child = Child(
         name="elasticsearch", command=command, folder=folder, environment=environment, user=user, has_children=True
     )
-    server = ElasticsearchServer(url=f"http://127.0.0.1:{port}", child=child)
+    scheme = "http" if access is None else "https"
+    server = ElasticsearchServer(url=f"{scheme}://127.0.0.1:{port}", child=child, access=access)
     server.launch()
     return server
 
@@ -195,7 +216,7 @@ def finish_start(server: ElasticsearchServer) -> ElasticsearchServer:
     return server
 
 
-def _configure(home: Path, folder: Path, port: int) -> None:
+def _configure(home: Path, folder: Path, port: int, access: Access | None) -> None:
     shutil.copytree(home / "config", folder / "config", copy_function=shutil.copyfile)
     for name in ("data", "logs", "tmp"):
         (folder / name).mkdir()
@@ -208,14 +229,35 @@ def _configure(home: Path, folder: Path, port: int) -> None:
         "transport.port": free_port(),
         "path.data": str(folder / "data"),
         "path.logs": str(folder / "logs"),
-        "xpack.security.enabled": False,
+        "xpack.security.enabled": access is not None,
         "cluster.routing.allocation.disk.threshold_enabled": False,
     }
+    if access is not None:
+        settings |= _secured(folder / "config", access)
     (folder / "config" / "elasticsearch.yml").write_text(yaml.safe_dump(settings))
     options = folder / "config" / "jvm.options"
     lines = options.read_text().replace(*COLLECTOR).splitlines()
     # A log of the garbage collector and dumps of the heap are nothing to fill a disk with here.
     options.write_text("\n".join(line for line in lines if "gc.log" not in line and "HeapDump" not in line))
+
+
+def _secured(config: Path, access: Access) -> dict[str, Any]:
+    """The settings of a server with TLS and one user, whose files it writes: it reads them in no other folder."""
+    certificates = make_certificates(config)
+    salt = secrets.token_bytes(32)
+    key = hashlib.pbkdf2_hmac("sha512", access.password.encode(), salt, 10_000, 32)
+    hashed = "$".join(["{PBKDF2}10000", *(base64.b64encode(part).decode() for part in (salt, key))])
+    (config / "users").write_text(f"{access.username}:{hashed}\n")
+    (config / "users_roles").write_text(f"superuser:{access.username}\n")
+    return {
+        "xpack.security.autoconfiguration.enabled": False,
+        "xpack.security.transport.ssl.enabled": False,  # one node, on loopback
+        "xpack.security.http.ssl": {
+            "enabled": True,
+            "certificate": str(certificates.server),
+            "key": str(certificates.server_key),
+        },
+    }
 
 
 def _user() -> User | None:

@@ -16,6 +16,7 @@ from typing import Any
 import cramjam
 import requests
 import yaml
+from trustme import CA
 
 from tests.stack.build import prometheus_binaries
 from tests.stack.ports import free_port
@@ -39,16 +40,34 @@ class Series:
     samples: Sequence[tuple[float, float]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a guarded server is spoken to: by this user, over TLS of this authority, with this certificate and key."""
+
+    ca_file: Path
+    cert_file: Path
+    username: str = "bank"
+    password: str = "correct-horse"  # noqa: S105 - of a server that lives for one test
+
+
+HASH = "$2b$04$abcdefghijklmnopqrstuuPoaPXzWjiVz4HaNq2LJXksWbO79E.S6"
+"""The password's bcrypt, which nothing in Python's library computes."""
+
+
 @dataclass(kw_only=True)
 class PrometheusServer:
-    """A running Prometheus."""
+    """A running Prometheus. ``access`` is that of a guarded one."""
 
     url: str
     child: Child
+    access: Access | None = None
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def __post_init__(self) -> None:
         self._session.trust_env = False  # a proxy of the machine has nothing to do with loopback
+        if self.access is not None:
+            self._session.auth = self.access.username, self.access.password
+            self._session.verify, self._session.cert = str(self.access.ca_file), str(self.access.cert_file)
 
     def start(self) -> None:
         """Starts it (again, with the data it had) and waits until it answers."""
@@ -130,8 +149,11 @@ class PrometheusServer:
         return self.child.folder / "targets" / f"{address.replace(':', '-')}.json"
 
 
-def start_prometheus(folder: Path) -> PrometheusServer:
-    """Starts one in a folder of its own. Raises `PartUnavailableError` when it cannot be built."""
+def start_prometheus(folder: Path, *, is_guarded: bool = False) -> PrometheusServer:
+    """Starts one in a folder of its own. Raises `PartUnavailableError` when it cannot be built.
+
+    A guarded one is behind the path ``/prometheus``, and wants a password and a certificate.
+    """
     binaries = prometheus_binaries()
     (folder / "targets").mkdir(parents=True)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(CONFIG))
@@ -144,15 +166,36 @@ def start_prometheus(folder: Path) -> PrometheusServer:
         "--web.enable-remote-write-receiver",
         "--scrape.discovery-reload-interval=100ms",  # hidden; by default a new target waits up to 5 s
     ]
-    server = PrometheusServer(
-        url=f"http://127.0.0.1:{port}", child=Child(name="prometheus", command=command, folder=folder)
-    )
+    url, access = f"http://127.0.0.1:{port}", None
+    if is_guarded:
+        url, access = f"https://127.0.0.1:{port}/prometheus", _guard(folder)
+        command += [f"--web.config.file={folder / 'web.yml'}", "--web.route-prefix=/prometheus"]
+    child = Child(name="prometheus", command=command, folder=folder)
+    server = PrometheusServer(url=url, child=child, access=access)
     try:
         server.start()
     except BaseException:
         server.stop()
         raise
     return server
+
+
+def _guard(folder: Path) -> Access:
+    """How to get in; writes the certificates, and the file that tells Prometheus to ask for them."""
+    authority = CA()
+    names = "ca.pem", "client.pem", "server.pem"
+    ca_file, client, server = (folder / name for name in names)
+    authority.cert_pem.write_to_path(str(ca_file))
+    authority.issue_cert("watchdog").private_key_and_cert_chain_pem.write_to_path(str(client))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(server))
+    access = Access(ca_file=ca_file, cert_file=client)
+    tls = {"cert_file": str(server), "key_file": str(server), "client_ca_file": str(ca_file)}
+    web = {
+        "tls_server_config": tls | {"client_auth_type": "RequireAndVerifyClientCert"},
+        "basic_auth_users": {access.username: HASH},
+    }
+    (folder / "web.yml").write_text(yaml.safe_dump(web))
+    return access
 
 
 # The messages of prometheus/prompb: WriteRequest{1: TimeSeries{1: Label{1: name, 2: value}, 2: Sample{1: double,
