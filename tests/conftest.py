@@ -6,7 +6,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``control_plane``         a real Kubernetes: url, ca_file, admin (a client), kubeconfig, make_kubeconfig(token), audit()
 ``prometheus_server``     a real Prometheus: url, remote_write(Series(…)), query(), add_target(), suspend(), kill()
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
-``secured_elasticsearch_server``  one with users, API keys and TLS, for this module alone: access
+``secured_elasticsearch_server``  one with users and TLS, for this module alone: access
 ``guarded_prometheus``    one behind a path, with a password and mutual TLS, for this module alone: access
 ``newer_elasticsearch_server``  one of the next major version, for this module alone
 ``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()

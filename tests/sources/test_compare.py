@@ -276,8 +276,8 @@ async def test_on_a_real_prometheus(prometheus_server: PrometheusServer, bad_sha
 
 
 def requests_of(app: str, color: str, *, start: float, end: float) -> list[Series]:
-    """A counter of 5 requests a second, of which a tenth fails, scraped every 15 s."""
-    instants = [start + at for at in range(0, int(end - start) + 1, 15)]
+    """A counter of 5 requests a second, of which a tenth fails, scraped every 5 s."""
+    instants = [start + at for at in range(0, int(end - start) + 1, 5)]
     return [
         Series(
             "http_requests_total",

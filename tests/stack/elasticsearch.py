@@ -41,6 +41,7 @@ START_SECONDS = 90
 COLLECTOR = ("-XX:+UseG1GC", "-XX:+UseSerialGC")
 JAVA_OPTIONS = "-Xms384m -Xmx384m -XX:TieredStopAtLevel=1"
 # As the Elastic Common Schema wants it: words that are filtered and counted are keywords, the message is a text.
+READING = {"names": ["logs-*"], "privileges": ["read", "view_index_metadata"]}
 ECS_TEMPLATE = {
     "index_patterns": ["logs-*"],
     "template": {
@@ -55,10 +56,14 @@ ECS_TEMPLATE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a secured server is spoken to: by a user who may do everything, over TLS of this authority."""
+    """How a secured server is spoken to: by users of this password, over TLS of this authority.
+
+    One may do everything, the other read logs and nothing else.
+    """
 
     ca_file: Path
-    username: str = "admin"
+    administrator: str = "administrator"
+    reader: str = "reader"
     password: str = field(default_factory=lambda: secrets.token_hex(12))
 
 
@@ -74,7 +79,7 @@ class ElasticsearchServer:
     def __post_init__(self) -> None:
         self._session.trust_env = False
         if self.access is not None:
-            self._session.auth = self.access.username, self.access.password
+            self._session.auth = self.access.administrator, self.access.password
             self._session.verify = str(self.access.ca_file)
 
     @property
@@ -242,13 +247,17 @@ def _configure(home: Path, folder: Path, port: int, access: Access | None) -> No
 
 
 def _secured(config: Path, access: Access) -> dict[str, Any]:
-    """The settings of a server with TLS and one user, whose files it writes: it reads them in no other folder."""
+    """The settings of a server with TLS and two users, whose files it writes: it reads them in no other folder.
+
+    API keys are not to be had: their index wants an analyzer that this distribution does not have.
+    """
     certificates = make_certificates(config)
     salt = secrets.token_bytes(32)
     key = hashlib.pbkdf2_hmac("sha512", access.password.encode(), salt, 10_000, 32)
     hashed = "$".join(["{PBKDF2}10000", *(base64.b64encode(part).decode() for part in (salt, key))])
-    (config / "users").write_text(f"{access.username}:{hashed}\n")
-    (config / "users_roles").write_text(f"superuser:{access.username}\n")
+    (config / "users").write_text(f"{access.administrator}:{hashed}\n{access.reader}:{hashed}\n")
+    (config / "users_roles").write_text(f"superuser:{access.administrator}\nreading:{access.reader}\n")
+    (config / "roles.yml").write_text(yaml.safe_dump({"reading": {"indices": [READING]}}))
     return {
         "xpack.security.autoconfiguration.enabled": False,
         "xpack.security.transport.ssl.enabled": False,  # one node, on loopback
