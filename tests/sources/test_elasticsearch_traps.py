@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import ssl
 import time
 import tracemalloc
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from trustme import CA
 
 from tests.sources.asking import PRODUCT, elasticsearch, found, lucene, measured, promql
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
@@ -295,71 +293,6 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
 
     settings = {"username": "bank", "password": "hunter2hunter2", "headers": {"X-Key": "key-of-the-bank"}}
     assert (await reason_of(behave, **settings)).endswith("(HTTP 400): Basic *** ***")
-
-
-async def test_a_certificate_that_nobody_trusts_F92(tmp_path: Path) -> None:
-    authority = CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    ca_file = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    async with serving(sending(FINE), tls=context) as server:
-        async with elasticsearch(server.url) as source:
-            untrusting = await measured(source, lucene())
-        async with elasticsearch(server.url, ca_file=ca_file) as source:
-            trusting = await measured(source, lucene())
-        async with elasticsearch(server.url, ca_file=tmp_path / "missing.pem") as source:
-            mistaken = await measured(source, lucene())
-    assert untrusting.reason == f"Elasticsearch at {server.url} shows a certificate that is not trusted"
-    assert trusting.value == 3
-    assert mistaken.reason.endswith(
-        f"its ca_file {tmp_path / 'missing.pem'} cannot be read (No such file or directory)"
-    )
-
-
-async def test_a_certificate_of_our_own_is_shown_and_may_be_rotated(tmp_path: Path) -> None:
-    context, authority, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), CA(), CA(), CA()
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    new.configure_trust(context)
-    context.verify_mode = ssl.CERT_REQUIRED
-    ca_file, cert_file, key_file = (tmp_path / name for name in ("ca.pem", "tls.crt", "tls.key"))
-    authority.cert_pem.write_to_path(str(ca_file))
-    stranger, known = old.issue_cert("watchdog"), new.issue_cert("watchdog")
-    stranger.private_key_and_cert_chain_pem.write_to_path(str(cert_file))
-    closing = sending(FINE, then_close=True)
-    async with serving(closing, tls=context) as server:
-        async with elasticsearch(server.url, ca_file=ca_file, cert_file=cert_file) as source:
-            unknown = await measured(source, lucene())
-            known.private_key_and_cert_chain_pem.write_to_path(str(cert_file))
-            in_one_file = await measured(source, lucene())
-        known.cert_chain_pems[0].write_to_path(str(cert_file))
-        stranger.private_key_pem.write_to_path(str(key_file))
-        async with elasticsearch(server.url, ca_file=ca_file, cert_file=cert_file, key_file=key_file) as source:
-            mixed_up = await measured(source, lucene())
-            known.private_key_pem.write_to_path(str(key_file))
-            in_two_files = await measured(source, lucene())
-    assert unknown.failure is Outcome.ERROR
-    assert (in_one_file.value, in_two_files.value) == (3, 3)
-    assert mixed_up.reason.endswith(f"its cert_file {cert_file} has no certificate with the key that belongs to it")
-
-
-async def test_a_rotated_authority_is_trusted_with_the_next_connection_F92(tmp_path: Path) -> None:
-    context, ca_file, old, new = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tmp_path / "ca.pem", CA(), CA()
-    old.issue_cert("127.0.0.1").configure_cert(context)
-    old.cert_pem.write_to_path(str(ca_file))
-    closing = sending(FINE, then_close=True)
-    async with serving(closing, tls=context) as server, elasticsearch(server.url, ca_file=ca_file) as source:
-        before = await measured(source, lucene())
-        new.issue_cert("127.0.0.1").configure_cert(context)
-        unknown = await measured(source, lucene())
-        new.cert_pem.write_to_path(str(ca_file))
-        after = await measured(source, lucene())
-        ca_file.write_text("half a ")
-        broken = await measured(source, lucene())
-    assert (before.value, after.value) == (3, 3)
-    assert unknown.reason == f"Elasticsearch at {server.url} shows a certificate that is not trusted"
-    assert broken.reason.endswith(f"its ca_file {ca_file} has no certificate in it")
-    assert broken.trouble is Trouble.CREDENTIALS
 
 
 async def test_a_closed_source_measures_nothing() -> None:
