@@ -9,7 +9,13 @@ from watchdog.core.selectors import color_of, selector_for
 
 COLORS = ("blue", "green")
 NOW = 1_800_000_000.0
-RULE = {"alert": "ErrorRatio", "prometheus": {"expr": "up"}, "threshold": {"max": 0.05}, "action": "rollback"}
+RULE = {
+    "alert": "ErrorRatio",
+    "prometheus": {"expr": "up"},
+    "threshold": {"max": 0.05},
+    "initial_delay": "0s",  # it counts from the first slot on
+    "action": "rollback",
+}
 TRIPPED = TrippedRule(alert="ErrorRatio", value=0.3, threshold="at most 0.05", since=NOW - 60)
 
 

@@ -29,6 +29,7 @@ from watchdog.core.model import (
 from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
 from watchdog.core.readiness import Ready, TooSmall, Unready, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.reach import delay_of
 
 RECOVERY_SECONDS = 300.0
 VOID_SECONDS = 60.0
@@ -174,7 +175,7 @@ def plan(
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
-    hopes_until = drained_at + RECOVERY_SECONDS + _longest_for(target, trip)
+    hopes_until = drained_at + RECOVERY_SECONDS + _longest_proof(target, trip)
     return _closing(trip, status, others, recovered=well) if well or now >= hopes_until else _recovering(trip)
 
 
@@ -282,8 +283,9 @@ def deployments_of(status: TargetStatus, color: str) -> tuple[DeploymentStatus, 
     return tuple(found.values())
 
 
-def _longest_for(target: Target, trip: Trip) -> float:
-    return max((rule.for_ for rule in tripped_rules(target, trip)), default=0.0)
+def _longest_proof(target: Target, trip: Trip) -> float:
+    """Seconds after a switch until the slowest of the tripped rules can have been well for its own ``for``."""
+    return max((delay_of(rule) + rule.for_ for rule in tripped_rules(target, trip)), default=0.0)
 
 
 def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:

@@ -5,10 +5,12 @@ Law: whoever plays data through the rules, live or from the past, asks these fun
 
 from collections.abc import Iterable
 
+from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import fresh_state, judge, tripped
 from watchdog.core.journal import Journal
 from watchdog.core.model import Measurement, Outcome, RuleState, TargetStatus, TrippedRule
 from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.reach import delay_of
 
 
 def release_of(journal: Journal) -> str:
@@ -29,10 +31,13 @@ def states_of(target: Target, journal: Journal) -> dict[str, RuleState]:
 
 
 def not_yet(rule: Rule, journal: Journal, *, color: str, slot: float) -> Measurement | None:
-    """The measurement of a slot in which nobody is asked, because the switch is too recent; else None."""
-    if slot < active_since(journal) + rule.initial_delay:
-        return Measurement(failure=Outcome.INSUFFICIENT, reason=f"within initial_delay of {color}")
-    return None
+    """The measurement of a slot in which nobody is asked, because the release is too new; else None (F17)."""
+    delay = delay_of(rule)
+    if slot >= active_since(journal) + delay:
+        return None
+    why = "which it looks back" if rule.initial_delay is None else "its initial_delay"
+    reason = f"{color} has been active for less than {show_duration(delay)}, {why}"
+    return Measurement(failure=Outcome.INSUFFICIENT, reason=reason)
 
 
 def state_of(target: Target, rule: Rule, journal: Journal) -> RuleState:

@@ -181,15 +181,29 @@ def test_a_rule(rule: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("window", "rest", "found"),
     [
-        ("2m", "for: 1m | initial_delay: 1m", ["R514"]),
-        ("2m1s", "for: 1m | initial_delay: 1m", []),
-        ("null", "for: 1m | initial_delay: 1m", []),
-        ("1m", "datapoints_to_alarm: 2 | evaluation_periods: 2 | initial_delay: 2m", ["R514"]),
+        pytest.param("4m", "for: 1m", ["R514"], id="three minutes back, and one to last"),
+        pytest.param("4m1s", "for: 1m", [], id="just within"),
+        pytest.param("null", "for: 1m", [], id="always"),
+        pytest.param("6m", "for: 1m | initial_delay: 5m", ["R514"], id="a delay of its own"),
+        pytest.param("2m", "datapoints_to_alarm: 2 | evaluation_periods: 2", ["R514"], id="without for"),
     ],
 )
 def test_a_rule_can_fire_within_the_rollback_window(window: str, rest: str, found: list[str]) -> None:
-    rule = prometheus(f"sum(x{{{GREEN}}})", f"action: rollback | {rest}")
+    rule = prometheus(f"sum(rate(x{{{GREEN}}}[3m]))", f"action: rollback | {rest}")
     assert codes(rule, top=f"rollback: {{rollback_window: {window}}}\n") == found
+
+
+@pytest.mark.parametrize(
+    ("rest", "found"),
+    [
+        pytest.param("action: rollback | for: 1m | initial_delay: 2m59s", ["R528"], id="shorter than its window"),
+        pytest.param("action: rollback | for: 1m | initial_delay: 3m", [], id="as long as its window"),
+        pytest.param("action: rollback | for: 1m", [], id="not said"),
+        pytest.param("action: alert | initial_delay: 0s", [], id="what only tells"),
+    ],
+)
+def test_F17_the_release_before_does_not_count_against_the_new_one(rest: str, found: list[str]) -> None:
+    assert codes(prometheus(f"sum(rate(x{{{GREEN}}}[3m]))", rest)) == found
 
 
 def test_an_enforced_target_has_a_rule_that_acts() -> None:

@@ -195,8 +195,9 @@ class Rule(Strict):
     """How many of the last evaluation_periods slots have to breach before the rule fires."""
     evaluation_periods: int = Field(default=1, ge=1, le=1000)
     """How many slots datapoints_to_alarm looks back."""
-    initial_delay: Seconds = 0.0
-    """How long after a switch the rule is not looked at."""
+    initial_delay: Seconds | None = None
+    """How long after a switch or a new revision the rule is not looked at. Leave it out for as long as its evidence
+    reaches back, so that all of it is of this release."""
     no_data: Literal["hold", "ok", "breach"] = "hold"
     """What an answer without data means: nothing (hold), healthy (ok) or a breach."""
     no_data_timeout: PositiveSeconds = 300.0

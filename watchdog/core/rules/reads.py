@@ -63,6 +63,18 @@ def reads_of(expr: str) -> Reads:
     return Reads(distinct(_selectors(tree, is_needed=True)), _longest_range(tree))
 
 
+def reach_of_promql(expr: str, *, look_back: float) -> float:
+    """Seconds from an evaluation back to the oldest sample that the value is made of; 0 for what reads none.
+
+    Without a range the newest sample counts, which may be ``look_back`` seconds old. What has ``offset`` or ``@`` is
+    about the past by its author's will and does not count; nor does what cannot be parsed.
+    """
+    try:
+        return _reach(parse_promql(expr), look_back)
+    except PromqlError:
+        return 0.0
+
+
 def distinct(selectors: Iterable[Selector]) -> tuple[Selector, ...]:
     """Those of the selectors that no other one covers."""
     kept: list[Selector] = []
@@ -113,3 +125,18 @@ def _longest_range(node: Expr) -> float:
             return (node.range or timedelta()).total_seconds() + _longest_range(node.expr)
         case _:
             return max(map(_longest_range, parts(node)), default=0.0)
+
+
+def _reach(node: Any, look_back: float) -> float:
+    match node:
+        case VectorSelector() | SubqueryExpr() if node.offset is not None or node.at is not None:
+            return 0.0
+        case MatrixSelector():
+            is_past = node.vector_selector.offset is not None or node.vector_selector.at is not None
+            return 0.0 if is_past else float(node.range.total_seconds())
+        case VectorSelector():
+            return look_back
+        case SubqueryExpr():
+            return (node.range or timedelta()).total_seconds() + _reach(node.expr, look_back)
+        case _:
+            return max((_reach(part, look_back) for part in parts(node)), default=0.0)

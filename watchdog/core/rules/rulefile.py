@@ -63,6 +63,7 @@ OPTIONAL: tuple[KeyPath, ...] = (
     ("threshold", "max"),
     ("min_samples",),
     ("min_samples", "expr"),
+    ("initial_delay",),
 )
 """Where a rule may say nothing, in each item of a list; a key without a value was forgotten, and is not the same."""
 

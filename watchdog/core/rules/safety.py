@@ -18,6 +18,7 @@ from watchdog.core.rules.lint import STAND_IN, texts, tree_of
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import divisor_of
 from watchdog.core.rules.promql_shape import exact_labels, may_be_several, raw_counters, selectors
+from watchdog.core.rules.reach import delay_of, reach_of
 
 _COLOR_LABEL = "color"
 _BURN_TOTAL = ("burn_rate", "total_expr")
@@ -54,14 +55,20 @@ def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
 
 
 def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
-    window, needed = target.rollback.rollback_window, rule.initial_delay + rule.for_
+    window, needed = target.rollback.rollback_window, delay_of(rule) + rule.for_
     if window is not None and needed >= window:
         yield Finding(
             path=("for",) if rule.for_ else ("action",),
             code="R514",
             message=f"the rule fires {show_duration(needed)} after a switch at the soonest, and rollback_window "
-            f"is over after {show_duration(window)}; lengthen the window, or shorten for and initial_delay",
+            f"is over after {show_duration(window)}; lengthen the window, or shorten for and how far the rule looks back",
         )
+    if rule.initial_delay is not None and rule.initial_delay < reach_of(rule):
+        message = (
+            f"the rule looks back {show_duration(reach_of(rule))}, so that the release before would count against the "
+            "new one; remove initial_delay, which is as long then as the rule looks back"
+        )
+        yield Finding(path=("initial_delay",), code="R528", message=message)
     if rule.no_data == "breach":
         message = "a failing scrape would roll back; write no_data: hold, or action: alert"
         yield Finding(path=("no_data",), code="R509", message=message)

@@ -161,12 +161,11 @@ SAFETY = (
     Code(
         id="R514",
         title="the rollback window is over before the rule can fire",
-        why="The rule is not looked at for initial_delay and has to breach for as long as for says; by then "
-        "rollback_window has passed, and nothing is ever rolled back.",
-        wrong="rollback: {rollback_window: 1m}\nrules:\n"
-        + "".join(f"  {line}\n" for line in _acting(rest="  for: 1m\n  initial_delay: 30s\n").splitlines()),
-        right="rollback: {rollback_window: 30m}\nrules:\n"
-        + "".join(f"  {line}\n" for line in _acting(rest="  for: 1m\n  initial_delay: 30s\n").splitlines()),
+        why="After a switch the rule is not looked at for initial_delay, or for as long as it looks back, and has to "
+        "breach for as long as for says then; by that time rollback_window has passed, and nothing is ever rolled "
+        "back.",
+        wrong="rollback: {rollback_window: 2m}\nrules:\n" + "".join(f"  {line}\n" for line in _ACTING.splitlines()),
+        right="rollback: {rollback_window: 30m}\nrules:\n" + "".join(f"  {line}\n" for line in _ACTING.splitlines()),
     ),
     Code(
         id="R515",
@@ -242,5 +241,15 @@ SAFETY = (
         "one, and most likely a share was meant: share: true of unready_pods, ratio_of in the logs.",
         wrong=_logs(limit="{max: 0.05}").replace('    ratio_of: "*"\n', "").replace("  min_samples: 500\n", ""),
         right=_logs(),
+    ),
+    Code(
+        id="R528",
+        title="the release before counts against the new one",
+        why="After a switch or a new revision the window of a query reaches back into the time before, so that the "
+        "errors of the old release would roll back the one that mends them. Without initial_delay the rule waits until "
+        "its window is wholly of this release.",
+        wrong=_acting(rest="  for: 1m\n  initial_delay: 30s\n"),
+        right=_acting(rest="  for: 1m\n  initial_delay: 3m\n"),
+        warns=True,
     ),
 )

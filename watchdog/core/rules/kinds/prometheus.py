@@ -15,6 +15,8 @@ from watchdog.core.rules.values import PositiveSeconds, QueryText
 if TYPE_CHECKING:
     from watchdog.core.rules.language import Rule
 
+MAX_AGE = 120.0
+"""Seconds that the newest sample may be old unless a rule or the settings say otherwise: two scrapes of a minute."""
 _COUNTED = "min_samples: {expr: sum(increase(…[2m])), value: 200}"
 
 

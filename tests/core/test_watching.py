@@ -1,0 +1,58 @@
+"""When a rule is not looked at: after a switch and after a new revision, until all that it sees is of that release."""
+
+import pytest
+
+from tests.core.making import NOW, rule, status, target
+from watchdog.core.journal import Journal, see
+from watchdog.core.model import Outcome
+from watchdog.core.watching import active_since, not_yet
+
+QUERY = {"expr": "sum(rate(errors[2m]))"}
+
+
+def seen(journal: Journal, *, color: str, revision: str, now: float, switched_at: float) -> Journal:
+    """The journal after a look at a cluster in which the color is active."""
+    looked = status(
+        target(),
+        (color, color),
+        service_fields={"switched_at": switched_at},
+        deployment_fields={color: {"revision": revision}},
+    )
+    return see(journal, looked, firing=False, now=now)
+
+
+@pytest.fixture
+def old() -> Journal:
+    """Green has been active for long."""
+    return seen(Journal(target="banking-app"), color="green", revision="1", now=NOW - 9000, switched_at=NOW - 9999)
+
+
+def test_a_release_that_is_active_for_long_is_looked_at(old: Journal) -> None:
+    assert not_yet(rule(prometheus=QUERY, initial_delay=None), old, color="green", slot=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("color", "since"),
+    [
+        pytest.param("blue", NOW - 20, id="since the switch, by the API server"),
+        pytest.param("green", NOW, id="since the new revision was seen"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("initial_delay", "seconds", "because"),
+    [
+        pytest.param(None, 120, "less than 2m, which it looks back", id="for as long as it looks back"),
+        pytest.param("5m", 300, "less than 5m, its initial_delay", id="for as long as its author says"),
+    ],
+)
+def test_F17_a_new_release_is_looked_at_when_all_that_is_seen_is_its_own(
+    old: Journal, color: str, since: float, *, initial_delay: str | None, seconds: float, because: str
+) -> None:
+    watched = rule(prometheus=QUERY, initial_delay=initial_delay)
+    new = seen(old, color=color, revision="2", now=NOW, switched_at=NOW - 20)
+    assert active_since(new) == since
+    early = not_yet(watched, new, color=color, slot=since + seconds - 1)
+    assert early is not None
+    assert early.failure is Outcome.INSUFFICIENT
+    assert early.reason == f"{color} has been active for {because}"
+    assert not_yet(watched, new, color=color, slot=since + seconds) is None
