@@ -67,6 +67,20 @@ async def test_a_rollout_that_the_real_controller_gives_up_is_stuck(cluster: Clu
     assert (stuck.value, stuck.reason) == (1, said)
 
 
+async def test_F17_a_rollout_that_has_not_replaced_every_pod_is_mixed(cluster: Cluster, bank: Bank) -> None:
+    async def is_mixed() -> bool:
+        return (await bank.observe(cluster)).is_mixed("green")
+
+    assert not await is_mixed()
+    for ready, expected in (("false", True), ("true", False)):
+        template = {"metadata": {"annotations": {"watchdog.test/ready": ready}}}
+        bank.plane.admin.patch(bank.deployment_path("frontend-green"), {"spec": {"template": template}})
+        async with asyncio.timeout(20):
+            while await is_mixed() is not expected:
+                pass
+    assert not (await bank.observe(cluster)).is_mixed("blue")
+
+
 async def test_a_dead_color_that_emits_nothing_is_rolled_back(cluster: Cluster, bank: Bank) -> None:
     rule = Rule.model_validate(DEAD | {"for": "15s", "action": "rollback"})
     rollback = bank.target.rollback.model_copy(update={"scale_down_delay": 1.0})

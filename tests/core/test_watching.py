@@ -3,7 +3,8 @@
 import pytest
 
 from tests.core.making import NOW, rule, status, target
-from watchdog.core.journal import Journal, see
+from watchdog.core.journal import LONGEST_ROLLOUT, Journal, see, worth_keeping
+from watchdog.core.journal_text import read_journal, write_journal
 from watchdog.core.model import Outcome
 from watchdog.core.watching import active_since, not_yet
 
@@ -56,3 +57,26 @@ def test_F17_a_new_release_is_looked_at_when_all_that_is_seen_is_its_own(
     assert early.failure is Outcome.INSUFFICIENT
     assert early.reason == f"{color} has been active for {because}"
     assert not_yet(watched, new, color=color, slot=since + seconds) is None
+
+
+def rolling(journal: Journal, *, now: float, mixed: bool) -> Journal:
+    """The journal after a look at green's second revision, whose rollout may still be on its way."""
+    fields = {"green": {"revision": "2", "mixed": mixed}}
+    looked = status(target(), service_fields={"switched_at": NOW - 9999}, deployment_fields=fields)
+    return see(journal, looked, firing=False, now=now)
+
+
+def test_F17_pods_of_the_revision_before_are_waited_for(old: Journal) -> None:
+    for seconds in (0, 60, 120):
+        old = rolling(old, now=NOW + seconds, mixed=True)
+    done = rolling(old, now=NOW + 135, mixed=False)
+    assert active_since(done) == NOW + 120
+    kept = read_journal(write_journal(worth_keeping(done)), target="banking-app")
+    assert active_since(kept) == NOW + 120, "the next process knows it too"
+
+
+def test_F17_a_rollout_that_stands_still_half_way_is_looked_at_after_a_while(old: Journal) -> None:
+    for seconds in range(0, 7200, 60):
+        old = rolling(old, now=NOW + seconds, mixed=True)
+    assert active_since(old) == NOW + LONGEST_ROLLOUT
+    assert active_since(seen(old, color="blue", revision="1", now=NOW + 7300, switched_at=NOW + 7290)) == NOW + 7290

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
 from watchdog.cluster.endpoints import SERVICE_NAME, count_ready, slices_path
-from watchdog.cluster.pods import is_ready, troubled, why_stuck
+from watchdog.cluster.pods import is_mixed, is_ready, troubled, why_stuck
 from watchdog.core.annotations import (
     LAST_TRIP,
     TRIP,
@@ -170,6 +170,7 @@ def _deployment(snapshot: NamespaceSnapshot, service: Service, color: str) -> De
         scaled_by=_written(found, "f:replicas")[1],
         troubled=troubled(pods),
         stuck=why_stuck(found),
+        mixed=is_mixed(found),
     )
 
 

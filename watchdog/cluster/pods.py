@@ -38,6 +38,12 @@ def why_stuck(deployment: Json) -> str:
     return ""
 
 
+def is_mixed(deployment: Json) -> bool:
+    """True while a rollout has not yet replaced every pod of earlier revisions."""
+    status = deployment.get("status", {})
+    return (status.get("replicas") or 0) > (status.get("updatedReplicas") or 0)
+
+
 def _statuses(pod: Json) -> Iterator[Json]:
     status = pod.get("status", {})
     for part in ("initContainerStatuses", "containerStatuses"):

@@ -20,6 +20,8 @@ from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Tr
 MOST_STAYS = 20
 MOST_FINISHED = 20
 MOST_ALERTS = 50
+# A rollout that stands still half-way (it can be paused) is looked at as it is: nothing would be watched otherwise.
+LONGEST_ROLLOUT = 600.0
 _NOT_VOUCHED = frozenset({"false", "no", "off", "0", ""})
 
 
@@ -48,7 +50,8 @@ class Journal:
     """What is remembered of a target.
 
     ``vouched`` holds, by color, the release that a person called good; ``outbox`` the alerts that are still to be sent.
-    ``paused_since`` is when the target was first seen paused, None while it is not.
+    ``paused_since`` is when the target was first seen paused, None while it is not. ``mixed_at`` is when pods of an
+    earlier revision were last seen beside those of the active release.
     """
 
     target: str
@@ -57,6 +60,7 @@ class Journal:
     vouched: Mapping[str, str] = field(default_factory=dict)
     trip: Trip | None = None
     paused_since: Instant | None = None
+    mixed_at: Instant | None = None
     finished: tuple[FinishedTrip, ...] = ()
     outbox: tuple[Alert, ...] = ()
 
@@ -71,7 +75,16 @@ def see(journal: Journal, status: TargetStatus, *, firing: bool, now: float) -> 
 
     ``firing`` says whether a rule that rolls back was firing on the release that was active until now.
     """
-    return _see_paused(_see_active(_see_vouched(journal, status), status, firing=firing, now=now), status, now=now)
+    seen = _see_active(_see_vouched(journal, status), status, firing=firing, now=now)
+    return _see_paused(_see_mixed(seen, status, now=now), status, now=now)
+
+
+def _see_mixed(journal: Journal, status: TargetStatus, *, now: float) -> Journal:
+    """Until when pods of an earlier revision answered too: what they do is no evidence about the newest (F17)."""
+    if status.active is None or not journal.stays or not status.is_mixed(status.active):
+        return journal
+    at = min(now, journal.stays[-1].since + LONGEST_ROLLOUT)
+    return replace(journal, mixed_at=at) if journal.mixed_at is None or at > journal.mixed_at else journal
 
 
 def _see_paused(journal: Journal, status: TargetStatus, *, now: float) -> Journal:

@@ -133,7 +133,7 @@ class DeploymentStatus:
     ``replicas`` is the wanted number, which ``scaled_by`` wrote last; ``ready`` counts the pods that are ready.
     ``labels`` are its pods' and ``grace`` is how many seconds one may take to end. ``flux_off``: Flux leaves it alone.
     ``troubled`` are the containers that wait or were restarted; ``stuck`` says why the rollout makes no progress, ""
-    when it does.
+    when it does. ``mixed``: pods of an earlier revision still run beside the newest's.
     """
 
     name: str
@@ -149,6 +149,7 @@ class DeploymentStatus:
     scaled_by: str = ""
     troubled: tuple[ContainerStatus, ...] = ()
     stuck: str = ""
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +269,10 @@ class TargetStatus:
         """The color that every Service selects, None when they disagree."""
         colors = {service.color for service in self.services}
         return colors.pop() if len(colors) == 1 else None
+
+    def is_mixed(self, color: str) -> bool:
+        """True while a rollout still replaces pods of the color: not all of them are of its release."""
+        return any(each.mixed for (_, owner), each in self.deployments.items() if owner == color)
 
     def release(self, color: str) -> str:
         """The identity of what runs in a color: each Deployment's uid and revision."""

@@ -19,8 +19,8 @@ def release_of(journal: Journal) -> str:
 
 
 def active_since(journal: Journal) -> float:
-    """Since when it is active, in Unix seconds; 0 before anything was seen."""
-    return journal.stays[-1].since if journal.stays else 0.0
+    """Since when it alone is active, with no pod of an earlier one; in Unix seconds, 0 before anything was seen."""
+    return max(journal.stays[-1].since, journal.mixed_at or 0.0) if journal.stays else 0.0
 
 
 def states_of(target: Target, journal: Journal) -> dict[str, RuleState]:

@@ -61,7 +61,7 @@ def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
             path=("for",) if rule.for_ else ("action",),
             code="R514",
             message=f"the rule fires {show_duration(needed)} after a switch at the soonest, and rollback_window "
-            f"is over after {show_duration(window)}; lengthen the window, or shorten for and how far the rule looks back",
+            f"is over after {show_duration(window)}; lengthen the window, or shorten for and how far it looks back",
         )
     if rule.initial_delay is not None and rule.initial_delay < reach_of(rule):
         message = (
