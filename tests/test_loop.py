@@ -413,6 +413,21 @@ async def test_F26_the_same_trouble_after_a_recovery_is_told_anew(stage: Stage) 
     assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.BLIND, AlertKind.BLIND]
 
 
+@pytest.mark.parametrize("action", ["rollback", "alert"])
+async def test_V10_a_guard_that_never_passes_is_told_once_a_release(stage: Stage, action: str) -> None:
+    needy = RULE | {"action": action, "min_samples": {"expr": "n", "value": 200}}
+    stage.raise_watch(interval="5m", rules=[needy])
+    stage.script.answers = dict.fromkeys(("green", "blue"), Measurement(value=0.3, samples=150))
+    for switched_to in ("green", "green", "blue"):
+        stage.world.switch(switched_to)
+        for _ in range(14):
+            await stage.tick(after=300)
+    told = [alert.text for alert in stage.ear.alerts]
+    assert len(told) == (2 if action == "rollback" else 0)
+    assert all("150 samples, 200 are needed. Meanwhile it rolls nothing back" in text for text in told)
+    assert "rollback" not in stage.ear.told(Event.DECISION)
+
+
 async def test_the_journal_tells_the_story(stage: Stage) -> None:
     await recover(stage)
     journal = stage.journal()

@@ -12,7 +12,7 @@ from watchdog.cluster.events import emit
 from watchdog.core import messages
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold
-from watchdog.core.evaluate import evidence, is_blind
+from watchdog.core.evaluate import evidence, is_blind, is_starved
 from watchdog.core.journal import Journal, last_left
 from watchdog.core.model import Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
@@ -127,6 +127,9 @@ class Announcer:
         if is_blind(rule, after) and not is_blind(rule, before):
             self.changed(Event.BLIND, subject=rule.alert, moved=("seeing", "blind"), sentence=after.reason)
             self._alert(messages.blind(self._target, rule, after, now=self._clock()))
+        elif rule.action == "rollback" and is_starved(after) and not is_starved(before) and not is_blind(rule, after):
+            self.changed(Event.BLIND, subject=rule.alert, moved=("seeing", "starved"), sentence=after.reason)
+            self._alert(messages.starved(self._target, rule, after, now=self._clock()))
 
     def trouble(self, rule: Rule, measurement: Measurement, state: RuleState) -> None:
         """Tells at once what does not pass by itself, one time for all rules that it has blinded since."""

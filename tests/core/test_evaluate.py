@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.making import rule, target
-from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, is_blind, judge, tripped
+from watchdog.core.evaluate import all_well, breaches_now, evaluate, fresh_state, is_blind, is_starved, judge, tripped
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState
 from watchdog.core.rules.language import Rule
 
@@ -149,6 +149,17 @@ def test_a_slot_is_evaluated_once() -> None:
     watched = rule(**{"for": "15s"})
     once = evaluate(watched, fresh_state(watched, "r"), BREACH, slot=15.0, interval=INTERVAL)
     assert evaluate(watched, once, BREACH, slot=15.0, interval=INTERVAL) == once
+
+
+def test_starved_is_a_rule_that_has_had_no_evidence_for_an_hour_whatever_it_lacked() -> None:
+    watched = rule(no_data_timeout="10m")
+    an_hour = round(3600 / INTERVAL)
+    lacking = ("inie" * an_hour)[: an_hour + 1]
+    assert [is_starved(state) for state in play(watched, lacking)] == [False] * an_hour + [True]
+    assert not any(is_blind(watched, state) for state in play(watched, lacking))
+    for seen in "bo":
+        cut = lacking[:100] + seen + lacking[100:-1]
+        assert not any(is_starved(state) for state in play(watched, cut)), "one slot with evidence is enough"
 
 
 def test_blind_is_told_once_the_timeout_has_passed() -> None:

@@ -15,6 +15,9 @@ from watchdog.core.eprocess import ALPHA, Comparing, fold
 from watchdog.core.model import Measurement, Outcome, Phase, RuleState, TrippedRule
 from watchdog.core.rules.language import Rule, Target, Threshold
 
+STARVED_SECONDS = 3600.0
+"""Longer than a quiet hour of the night should be told of, and far shorter than a guard that never passes."""
+
 
 def judge(rule: Rule, measurement: Measurement) -> tuple[Outcome, str]:
     """The outcome of one slot and the sentence that explains it.
@@ -93,6 +96,7 @@ def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: fl
         samples=measurement.samples,
         limit=state.limit if measurement.limit is None else measurement.limit,
         blind_since=blind_since,
+        unknown_since=(slot if state.unknown_since is None else state.unknown_since) if outcome.is_unknown else None,
         well_since=(slot if state.well_since is None else state.well_since) if outcome is Outcome.OK else None,
         recent=_recent(rule, state.recent, outcome),
     )
@@ -157,6 +161,15 @@ def is_blind(rule: Rule, state: RuleState) -> bool:
         state.blind_since is not None
         and state.slot is not None
         and state.slot - state.blind_since >= rule.no_data_timeout
+    )
+
+
+def is_starved(state: RuleState) -> bool:
+    """True when no slot has had evidence for `STARVED_SECONDS`, though its source may well have answered."""
+    return (
+        state.unknown_since is not None
+        and state.slot is not None
+        and state.slot - state.unknown_since >= STARVED_SECONDS
     )
 
 

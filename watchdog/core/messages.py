@@ -3,6 +3,7 @@
 Law: every message says what, where, why and what to type next.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -234,6 +235,22 @@ def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
         namespace=target.namespace,
         at=now,
         text=f"{rule.alert} is blind since {since}: {state.reason}. Meanwhile it rolls nothing back.",
+        labels=tuple(sorted(rule.labels.items())),
+        commands=(_look(target),),
+    )
+
+
+def starved(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
+    """A rule that rolls back has had no evidence for long, though its source answers: told once a release."""
+    since, release = show_instant(state.unknown_since or now), hashlib.sha256(state.key.encode()).hexdigest()[:8]
+    return Alert(
+        kind=AlertKind.BLIND,
+        key=f"{target.target}/{rule.alert}/starved/{release}",
+        target=target.target,
+        namespace=target.namespace,
+        at=now,
+        text=f"{rule.alert} has had too little evidence since {since}: {state.reason}. Meanwhile it rolls nothing "
+        "back; let it look back further, or need less.",
         labels=tuple(sorted(rule.labels.items())),
         commands=(_look(target),),
     )

@@ -34,6 +34,11 @@ class Outcome(StrEnum):
         """True when the source said nothing about the color at all."""
         return self in (Outcome.NODATA, Outcome.ERROR)
 
+    @property
+    def is_unknown(self) -> bool:
+        """True for what is no evidence, neither for the color nor against it."""
+        return self not in (Outcome.BREACH, Outcome.OK)
+
 
 class Trouble(StrEnum):
     """What keeps a source from answering and does not pass by itself: people are told at once."""
@@ -87,7 +92,8 @@ class RuleState:
 
     ``key`` names the rule's text and the release it watches: a state with another key is not this rule's state.
     Instants are Unix seconds, spans are seconds. ``breached_for`` is the clock that ``for`` is compared with: it
-    advances with breaching slots only; ``well_since`` is the first slot of the unbroken run of healthy ones. ``recent``
+    advances with breaching slots only; ``well_since`` is the first slot of the unbroken run of healthy ones, and
+    ``unknown_since`` that of the run of slots without evidence, whichever of its three outcomes each had. ``recent``
     holds the last ``evaluation_periods`` outcomes, the newest last. ``shared`` says that the other color has breached
     too since this rule fires; it lasts until the rule is at rest. ``comparing`` is what the windows of a comparing rule
     have said so far.
@@ -103,6 +109,7 @@ class RuleState:
     ok_since: Instant | None = None
     well_since: Instant | None = None
     blind_since: Instant | None = None
+    unknown_since: Instant | None = None
     slot: Instant | None = None
     outcome: Outcome | None = None
     value: float | None = None
