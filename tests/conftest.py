@@ -12,7 +12,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()
 ``kubectl_program``       the command, of the control plane's version
 ``promtool``              the command, of Prometheus' version
-``own_prometheus``        one more Prometheus for this test alone
+``own_prometheus``        one more Prometheus for this test alone; ``own_prometheus_with("--flag")`` starts one
 ``own_control_plane``     one more Kubernetes for this module alone
 ``namespace``             the name of a fresh namespace on ``control_plane``
 ``banking``               a factory: ``banking()`` starts the banking application in ``namespace`` under load;
@@ -44,7 +44,7 @@ from tests.stack.tools import kubectl
 from tests.stack.wait import wait_until
 
 AnyServer = TypeVar("AnyServer", ControlPlane, PrometheusServer, ElasticsearchServer, Flux)
-REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus", "elasticsearch_server"}
+REAL = {"control_plane", "own_control_plane", "prometheus_server", "own_prometheus_with", "elasticsearch_server"}
 REAL |= {"newer_elasticsearch_server", "secured_elasticsearch_server", "guarded_prometheus", "promtool"}
 Server = ControlPlane | PrometheusServer | ElasticsearchServer | Flux
 
@@ -102,10 +102,20 @@ def prometheus_server(run: Path, pytestconfig: pytest.Config) -> Iterator[Promet
 
 
 @pytest.fixture
-def own_prometheus(run: Path, pytestconfig: pytest.Config) -> Iterator[PrometheusServer]:
-    folder = run / f"prometheus-{secrets.token_hex(3)}"
-    with _part(pytestconfig, "Prometheus", lambda: start_prometheus(folder)) as server:
-        yield server
+def own_prometheus_with(run: Path, pytestconfig: pytest.Config) -> Iterator[Callable[..., PrometheusServer]]:
+    with ExitStack() as started:
+
+        def start(*arguments: str) -> PrometheusServer:
+            folder = run / f"prometheus-{secrets.token_hex(3)}"
+            part = _part(pytestconfig, "Prometheus", lambda: start_prometheus(folder, *arguments))
+            return started.enter_context(part)
+
+        yield start
+
+
+@pytest.fixture
+def own_prometheus(own_prometheus_with: Callable[..., PrometheusServer]) -> PrometheusServer:
+    return own_prometheus_with()
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ async def test_F17_a_rollout_that_has_not_replaced_every_pod_is_mixed(cluster: C
     assert not (await bank.observe(cluster)).is_mixed("blue")
 
 
-async def test_a_dead_color_that_emits_nothing_is_rolled_back(cluster: Cluster, bank: Bank) -> None:
+async def test_V12_a_dead_color_that_emits_nothing_is_rolled_back(cluster: Cluster, bank: Bank) -> None:
     rule = Rule.model_validate(DEAD | {"for": "15s", "action": "rollback"})
     rollback = bank.target.rollback.model_copy(update={"scale_down_delay": 1.0})
     target = bank.target.model_copy(update={"rules": [rule], "rollback": rollback})

@@ -14,8 +14,9 @@ from tests.sources.asking import elasticsearch, lucene, measured, prometheus, pr
 from tests.sources.loglines import END, ERRORS, GREEN, SLOT, START, ask, documents, since_then
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer
+from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
-from watchdog.core.rules.language import Rule
+from watchdog.core.rules.language import MinSamples, Rule
 
 
 @pytest.fixture
@@ -45,6 +46,23 @@ async def test_a_ratio_is_a_share_of_what_it_is_a_ratio_of(
     assert measurement == Measurement(value=1.0, samples=30.0)
 
 
+async def test_no_match_among_documents_is_zero_V02(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+    for rest, samples in (({}, None), ({"ratio_of": "*"}, 300.0)):
+        none = await ask(elasticsearch_server, "log.level:FATAL", index=filled, filter=GREEN, **rest)
+        assert none == Measurement(value=0.0, samples=samples)
+
+
+@pytest.mark.parametrize(("needed", "outcome"), [(300, Outcome.BREACH), (301, Outcome.INSUFFICIENT)])
+async def test_fewer_documents_than_are_needed_prove_nothing_V10(
+    elasticsearch_server: ElasticsearchServer, filled: str, needed: int, outcome: Outcome
+) -> None:
+    rule = lucene(ERRORS, index=filled, filter=GREEN, ratio_of="*")
+    needy = rule.model_copy(update={"min_samples": MinSamples(value=needed)})
+    async with elasticsearch(elasticsearch_server.url) as source:
+        measurement = await measured(source, needy, slot=SLOT)
+    assert judge(needy, measurement)[0] is outcome
+
+
 async def test_a_count(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
     assert await ask(elasticsearch_server, index=filled, filter=GREEN) == Measurement(value=30.0)
     assert await ask(elasticsearch_server, index=filled) == Measurement(value=80.0)
@@ -67,7 +85,9 @@ async def test_late_documents_count_in_the_next_slot_that_sees_them_F25(
     assert (await ask(elasticsearch_server, index=filled, filter=GREEN)).value == 42
 
 
-async def test_no_document_of_the_color_is_nodata_F24(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+async def test_no_document_of_the_color_is_nodata_F24_V01(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
     nobody = [{"term": {"kubernetes.labels.color": "red"}}]
     measurement = await ask(elasticsearch_server, index=filled, filter=nobody, ratio_of="*")
     assert measurement.failure is Outcome.NODATA
@@ -75,7 +95,7 @@ async def test_no_document_of_the_color_is_nodata_F24(elasticsearch_server: Elas
     assert measurement.reason.endswith("has no document of ratio_of '*' in the window")
 
 
-async def test_a_paused_shipper_is_nodata_F25(elasticsearch_server: ElasticsearchServer, name: str) -> None:
+async def test_a_paused_shipper_is_nodata_F25_V07(elasticsearch_server: ElasticsearchServer, name: str) -> None:
     elasticsearch_server.index(name, documents(300, "INFO", at=START + 100))
     measurement = await ask(elasticsearch_server, index=name, ratio_of="*")
     assert measurement.failure is Outcome.NODATA
@@ -107,7 +127,7 @@ async def test_more_than_ten_thousand_documents_are_counted_exactly_F23(
         ),
     ],
 )
-async def test_a_search_that_cannot_be_done_is_an_error_F22(
+async def test_a_search_that_cannot_be_done_is_an_error_F22_V09(
     elasticsearch_server: ElasticsearchServer, filled: str, rest: dict[str, Any], says: str
 ) -> None:
     given = {"index": filled} | rest
@@ -116,13 +136,13 @@ async def test_a_search_that_cannot_be_done_is_an_error_F22(
     assert measurement.reason.startswith(f"Elasticsearch at {elasticsearch_server.url} did not answer the query {says}")
 
 
-async def test_a_closed_index_is_an_error_F22(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
+async def test_a_closed_index_is_an_error_F22_V09(elasticsearch_server: ElasticsearchServer, filled: str) -> None:
     elasticsearch_server.send("POST", f"/{filled}/_close")
     assert "index_closed_exception" in (await ask(elasticsearch_server, index=filled)).reason
     assert "index_not_found_exception" in (await ask(elasticsearch_server, index=f"{filled}*")).reason
 
 
-async def test_a_lost_shard_is_an_error_also_beside_a_well_one_F20(
+async def test_a_lost_shard_is_an_error_also_beside_a_well_one_F20_V08(
     elasticsearch_server: ElasticsearchServer, filled: str
 ) -> None:
     nowhere = {"number_of_shards": 1, "index.routing.allocation.require._name": "nobody"}
@@ -134,6 +154,24 @@ async def test_a_lost_shard_is_an_error_also_beside_a_well_one_F20(
     assert f"(HTTP 503): search_phase_execution_exception: Search rejected due to missing shards [[{lost}]" in (
         measurement.reason
     )
+
+
+async def test_a_search_that_is_refused_for_want_of_memory_is_an_error_F21_V08(
+    elasticsearch_server: ElasticsearchServer, filled: str
+) -> None:
+    """A circuit breaker answers 429 as a full queue does."""
+
+    def limit(size: str | None) -> None:
+        elasticsearch_server.send("PUT", "/_cluster/settings", {"transient": {"indices.breaker.request.limit": size}})
+
+    limit("1b")
+    try:
+        refused = await ask(elasticsearch_server, index=filled, ratio_of="*")
+    finally:
+        limit(None)
+    assert refused.failure is Outcome.ERROR
+    assert "(HTTP 429): circuit_breaking_exception: " in refused.reason
+    assert (await ask(elasticsearch_server, index=filled, ratio_of="*")).failure is None
 
 
 async def test_two_indices_are_searched_as_one(elasticsearch_server: ElasticsearchServer, filled: str) -> None:

@@ -168,7 +168,7 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
     ),
     "deep_json": (http(b"[" * 20_000, headers=PRODUCT), "answered JSON nested deeper than 32 levels"),
     "deep_json_in_an_error": (http(b"[" * 20_000, status=500), "answered JSON nested deeper than 32 levels"),
-    "timed_out_F19": (
+    "timed_out_F19_V08": (
         http(found(matches=3, timed_out=True), headers=PRODUCT),
         "ran out of time and answered a part of the truth (timed_out)",
     ),

@@ -36,7 +36,9 @@ def name(server: ElasticsearchServer) -> str:
     return index
 
 
-async def test_rules_of_one_moment_go_together_and_fail_alone_F20_F22(server: ElasticsearchServer, name: str) -> None:
+async def test_rules_of_one_moment_go_together_and_fail_alone_F20_F22_V08_V09(
+    server: ElasticsearchServer, name: str
+) -> None:
     lost, closed = f"{name}-lost", f"{name}-closed"
     nowhere = {"number_of_shards": 1, "index.routing.allocation.require._name": "nobody"}
     server.send("PUT", f"/{lost}?wait_for_active_shards=0", {"settings": nowhere})
@@ -152,7 +154,7 @@ async def test_F25_a_count_knows_that_its_window_is_not_complete(server: Elastic
     assert (await ask(server, index=index, query_delay="95s")).value == 0
 
 
-async def test_F25_a_count_of_a_shipper_that_has_stopped_is_no_data(server: ElasticsearchServer) -> None:
+async def test_F25_V01_V07_a_count_of_a_shipper_that_has_stopped_is_no_data(server: ElasticsearchServer) -> None:
     index = f"logs-{secrets.token_hex(4)}"
     server.index(index, documents(5, "ERROR", at=START + 10))
     stopped = await ask(server, index=index)

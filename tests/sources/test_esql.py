@@ -64,9 +64,9 @@ async def test_kql_is_a_clause_of_the_same_search() -> None:
         pytest.param(
             rows([None, 0], names=("value", "samples")),
             Measurement.nodata("E answered null: nothing was counted in the window", samples=0.0),
-            id="null",
+            id="V01 null",
         ),
-        pytest.param(rows(), Measurement.nodata("E has no row for the query in the window"), id="no row"),
+        pytest.param(rows(), Measurement.nodata("E has no row for the query in the window"), id="V01 no row"),
     ],
 )
 def test_answers_that_count(body: Any, expected: Measurement) -> None:
@@ -76,8 +76,8 @@ def test_answers_that_count(body: Any, expected: Measurement) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        pytest.param(rows([1], is_partial=True), "a part of the truth", id="F20 partial"),
-        pytest.param(rows([1], [2]), "2 rows where one is expected", id="F09 several rows"),
+        pytest.param(rows([1], is_partial=True), "a part of the truth", id="F20 V08 partial"),
+        pytest.param(rows([1], [2]), "2 rows where one is expected", id="F09 V05 several rows"),
         pytest.param(rows([1, 2], names=("a", "b")), "the columns a, b", id="columns of other names"),
         pytest.param(rows(["many"]), "'many' where a number is expected", id="text"),
         pytest.param(rows([True]), "'True' where a number is expected", id="a switch"),

@@ -6,13 +6,17 @@ import asyncio
 import math
 import secrets
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.sources.asking import measured, prometheus, promql
+from tests.stack.ports import free_port
 from tests.stack.prometheus import STALE, PrometheusServer, Series
+from tests.stack.wait import eventually
+from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
-from watchdog.core.rules.language import Rule
+from watchdog.core.rules.language import Rule, Threshold
 
 
 @pytest.fixture
@@ -84,7 +88,7 @@ async def test_what_arrives_late_is_asked_for_later(prometheus_server: Prometheu
     )
 
 
-async def test_no_error_yet_is_zero_when_requests_are_there(
+async def test_no_error_yet_is_zero_when_requests_are_there_V02(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
     never = promql(ratio(app, code="418"), min_samples=enough(app), absent_is_zero=True)
@@ -93,13 +97,39 @@ async def test_no_error_yet_is_zero_when_requests_are_there(
     assert measurement.samples == pytest.approx(1200, rel=0.01)
 
 
-async def test_no_error_yet_is_nothing_when_no_requests_are_there_either(
+async def test_no_error_yet_is_nothing_when_no_requests_are_there_either_V02(
     prometheus_server: PrometheusServer, slot: float
 ) -> None:
     never = promql(ratio("nobody"), min_samples=enough("nobody"), absent_is_zero=True)
     measurement = await ask(prometheus_server, never, slot)
     assert measurement.failure is Outcome.NODATA
     assert measurement.samples == 0
+
+
+@pytest.mark.parametrize(("needed", "outcome"), [(1000, Outcome.BREACH), (2000, Outcome.INSUFFICIENT)])
+async def test_fewer_requests_than_are_needed_prove_nothing_V10(
+    prometheus_server: PrometheusServer, app: str, slot: float, needed: int, outcome: Outcome
+) -> None:
+    """Of 1200 requests a tenth has failed."""
+    rule = promql(ratio(app), min_samples=enough(app) | {"value": needed})
+    assert judge(rule, await ask(prometheus_server, rule, slot))[0] is outcome
+
+
+async def test_the_first_sample_of_a_counter_is_lost_unless_it_began_with_0_V11(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    """Forty requests fail a minute ago: what rate() makes of them depends on whether the application has said 0."""
+    instants = range(-600, 1, 15)
+    labels = {"app": app, "color": "green", "namespace": "bank"}
+    born = [(slot + at, 40.0) for at in instants if at >= -60]
+    began = [(slot + at, 40.0 if at >= -60 else 0.0) for at in instants]
+    prometheus_server.remote_write(
+        Series("http_requests_total", labels | {"code": "502"}, born),
+        Series("http_requests_total", labels | {"code": "503"}, began),
+    )
+    assert (await ask(prometheus_server, promql(ratio(app, code="502")), slot)).value == 0
+    seen = await ask(prometheus_server, promql(rate_of(app, code="503", function="increase")), slot)
+    assert seen.value == pytest.approx(40, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +140,7 @@ async def test_no_error_yet_is_nothing_when_no_requests_are_there_either(
         pytest.param("(vector(0) / 0) > 2", id="a comparison of NaN"),
     ],
 )
-async def test_three_queries_that_look_the_same_are_nodata_F04(
+async def test_three_queries_that_look_the_same_are_nodata_F04_V01(
     prometheus_server: PrometheusServer, slot: float, expr: str
 ) -> None:
     assert (await ask(prometheus_server, promql(expr), slot)) == Measurement.nodata(
@@ -118,23 +148,33 @@ async def test_three_queries_that_look_the_same_are_nodata_F04(
     )
 
 
-async def test_no_traffic_is_nan_F05(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_no_traffic_is_nan_and_no_data_F05_V03(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
     prometheus_server.remote_write(*(counter(f"{app}-idle", code, slot, rate=0) for code in ("200", "500")))
-    measurement = await ask(prometheus_server, promql(ratio(f"{app}-idle")), slot)
+    rule = promql(ratio(f"{app}-idle"))
+    measurement = await ask(prometheus_server, rule, slot)
     assert measurement.failure is None
     assert measurement.value is not None
     assert math.isnan(measurement.value)
+    assert judge(rule, measurement)[0] is Outcome.NODATA
 
 
-async def test_division_by_zero_is_infinite_F06(prometheus_server: PrometheusServer, slot: float) -> None:
-    assert (await ask(prometheus_server, promql("vector(1) / 0"), slot)).value == math.inf
-    assert (await ask(prometheus_server, promql("vector(-1) / 0"), slot)).value == -math.inf
+async def test_division_by_zero_is_infinite_and_insufficient_F06_V04(
+    prometheus_server: PrometheusServer, slot: float
+) -> None:
+    for expr, value in (("vector(1) / 0", math.inf), ("vector(-1) / 0", -math.inf)):
+        measurement = await ask(prometheus_server, promql(expr), slot)
+        assert measurement.value == value
+        assert judge(promql(expr), measurement)[0] is Outcome.INSUFFICIENT
 
 
 @pytest.mark.parametrize(
     ("expr", "value"), [("3.5", 3.5), ("scalar(vector(2))", 2.0), ("scalar(vector(1) > 2)", math.nan)]
 )
-async def test_a_scalar_is_a_value(prometheus_server: PrometheusServer, slot: float, expr: str, value: float) -> None:
+async def test_a_scalar_is_a_value_V06(
+    prometheus_server: PrometheusServer, slot: float, expr: str, value: float
+) -> None:
     assert (await ask(prometheus_server, promql(expr), slot)).value == pytest.approx(value, nan_ok=True)
 
 
@@ -152,7 +192,7 @@ async def test_a_scalar_is_a_value(prometheus_server: PrometheusServer, slot: fl
         ),
     ],
 )
-async def test_what_is_no_number_is_an_error(
+async def test_what_is_no_number_is_an_error_V06(
     prometheus_server: PrometheusServer, slot: float, expr: str, says: str
 ) -> None:
     measurement = await ask(prometheus_server, promql(expr), slot)
@@ -160,11 +200,23 @@ async def test_what_is_no_number_is_an_error(
     assert measurement.reason.startswith(f"Prometheus at {prometheus_server.url} {says}")
 
 
-async def test_several_series_are_named_F09(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_several_series_are_named_F09_V05(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     by_code = promql(f'sum by (code) (rate(http_requests_total{{app="{app}"}}[2m]))')
     measurement = await ask(prometheus_server, by_code, slot)
     assert measurement.failure is Outcome.ERROR
     assert measurement.reason.endswith('They are {code="200"} and {code="500"}')
+
+
+async def test_labels_that_steer_a_terminal_are_named_and_do_not_F93_V05(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
+    pods = ("\x1b[2J\x1b]0;owned\x07", "a\r\nWARN all is well", "\u202etxet", "{{ color }} $(id) `id`")
+    prometheus_server.remote_write(*(Series("queue", {"app": app, "pod": pod}, [(slot - 1, 1)]) for pod in pods))
+    reason = (await ask(prometheus_server, promql(f'queue{{app="{app}"}}'), slot)).reason
+    assert "answered 4 series where one is expected" in reason
+    assert reason.isprintable()
+    for shown in ("\\x1b[2J", "a\\r\\nWARN", "{{ color }} $(id)"):
+        assert shown in reason, "escaped, and never filled in or run"
 
 
 async def test_many_series_are_an_error_of_bearable_length_F09_F13(
@@ -179,7 +231,7 @@ async def test_many_series_are_an_error_of_bearable_length_F09_F13(
     assert len(few.reason.encode()) <= 400
 
 
-async def test_a_warning_of_prometheus_is_an_error_F10(prometheus_server: PrometheusServer, slot: float) -> None:
+async def test_a_warning_of_prometheus_is_an_error_F10_V08(prometheus_server: PrometheusServer, slot: float) -> None:
     measurement = await ask(prometheus_server, promql("quantile(2, vector(1))"), slot)
     assert measurement.failure is Outcome.ERROR
     assert "answered with warnings, a part of the truth: PromQL warning: quantile value should be" in measurement.reason
@@ -191,7 +243,9 @@ async def test_a_hint_of_prometheus_is_none_F10(prometheus_server: PrometheusSer
     assert (await ask(prometheus_server, hinted, slot)).value is not None
 
 
-async def test_a_sample_of_280_s_ago_is_no_data_F07(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
+async def test_a_sample_of_280_s_ago_is_no_data_F07_V07(
+    prometheus_server: PrometheusServer, app: str, slot: float
+) -> None:
     prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 280, 7)]))
     old = await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot)
     assert old == Measurement.nodata(
@@ -203,7 +257,7 @@ async def test_a_sample_of_280_s_ago_is_no_data_F07(prometheus_server: Prometheu
     assert (await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot, max_age=300)).value == 7
 
 
-async def test_a_range_that_nobody_adds_to_any_more_is_no_data_F07(
+async def test_a_range_that_nobody_adds_to_any_more_is_no_data_F07_V07(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
     whole = promql(ratio(app).replace("2m", "10m"), min_samples=enough(app))
@@ -256,6 +310,31 @@ async def test_a_target_that_is_gone_is_nodata_F08(prometheus_server: Prometheus
     prometheus_server.remote_write(Series("queue_length", {"app": app}, [(slot - 30, 7), (slot - 15, STALE)]))
     gone = await ask(prometheus_server, promql(f'max(queue_length{{app="{app}"}})'), slot)
     assert gone.failure is Outcome.NODATA
+
+
+async def test_a_rule_about_up_sees_that_a_target_is_gone_F08(prometheus_server: PrometheusServer) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    up = promql(f'min(up{{instance="{address}"}})').model_copy(update={"threshold": Threshold(min=1)})
+    prometheus_server.add_target(address)
+    try:
+        await eventually(lambda: prometheus_server.query(f'up{{instance="{address}"}}'), "it was scraped")
+        measurement = await ask(prometheus_server, up, time.time())
+    finally:
+        prometheus_server.remove_target(address)
+    assert measurement == Measurement(value=0.0)
+    assert judge(up, measurement)[0] is Outcome.BREACH
+
+
+async def test_a_query_over_too_many_samples_says_so_itself_F03(
+    own_prometheus_with: Callable[..., PrometheusServer], slot: float
+) -> None:
+    small = own_prometheus_with("--query.max-samples=30")
+    small.remote_write(counter("bank", "200", slot, rate=9), counter("bank", "500", slot, rate=1))
+    measurement = await ask(small, promql(ratio("bank").replace("2m", "10m")), slot)
+    assert measurement.failure is Outcome.ERROR
+    assert "did not answer the query (HTTP 422): execution: query processing would load too many samples" in (
+        measurement.reason
+    )
 
 
 async def test_a_query_that_takes_too_long_says_so_itself_F03(prometheus_server: PrometheusServer, slot: float) -> None:

@@ -279,11 +279,11 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
     "null": (http("null"), "answered JSON of another shape than Prometheus' API has"),
     "text": (http('"success"'), "answered JSON of another shape than Prometheus' API has"),
     "data_missing": (http({"status": "success"}), "answered JSON of another shape than Prometheus' API has"),
-    "warnings_F10": (
+    "warnings_F10_V08": (
         http(vector("1", warnings=["No StoreAPIs matched", "store-1 is down"])),
         "answered with warnings, a part of the truth: No StoreAPIs matched; store-1 is down",
     ),
-    "partial_F10": (http(vector("1", isPartial=True)), "answered a partial result"),
+    "partial_F10_V08": (http(vector("1", isPartial=True)), "answered a partial result"),
     "several_series_F09": (
         http(vector("1", "2")),
         "answered 2 series where one is expected; aggregate with sum() or max(). They are {code=",

@@ -202,7 +202,7 @@ SHAPE = "answered JSON of another shape than a search has"
         pytest.param(
             changed("timed_out", to=True),
             "ran out of time and answered a part of the truth (timed_out)",
-            id="F19 timed out",
+            id="F19 V08 timed out",
         ),
         pytest.param(
             changed("_shards", to={"total": 5, "successful": 4, "failed": 1, "skipped": 0}),
@@ -230,7 +230,7 @@ SHAPE = "answered JSON of another shape than a search has"
         pytest.param(
             changed("hits", "total", to={"value": 10_000, "relation": "gte"}),
             "answered with a capped total of hits",
-            id="F23 a capped total",
+            id="F23 V08 a capped total",
         ),
         pytest.param(
             changed(*MATCHES, "doc_count", to=13),

@@ -149,8 +149,8 @@ class PrometheusServer:
         return self.child.folder / "targets" / f"{address.replace(':', '-')}.json"
 
 
-def start_prometheus(folder: Path, *, is_guarded: bool = False) -> PrometheusServer:
-    """Starts one in a folder of its own. Raises `PartUnavailableError` when it cannot be built.
+def start_prometheus(folder: Path, *arguments: str, is_guarded: bool = False) -> PrometheusServer:
+    """Starts one in a folder of its own, with more arguments. Raises `PartUnavailableError` when it cannot be built.
 
     A guarded one is behind the path ``/prometheus``, and wants a password and a certificate.
     """
@@ -165,6 +165,7 @@ def start_prometheus(folder: Path, *, is_guarded: bool = False) -> PrometheusSer
         f"--web.listen-address=127.0.0.1:{port}",
         "--web.enable-remote-write-receiver",
         "--scrape.discovery-reload-interval=100ms",  # hidden; by default a new target waits up to 5 s
+        *arguments,
     ]
     url, access = f"http://127.0.0.1:{port}", None
     if is_guarded:
