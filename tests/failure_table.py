@@ -1,4 +1,4 @@
-"""Joins failure modes, and what is no evidence, with the tests that carry their ids: ``make failure-table`` writes both.
+"""Joins failure modes, and what is no evidence, with the tests that carry their ids: ``make failure-table``.
 
 Law: a test covers a row by naming it, and only what pytest itself collects is a test; what no test shows is said.
 """

@@ -1,6 +1,7 @@
 """The command line, as a process: exit codes, and what goes to which stream."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,16 +10,22 @@ from pathlib import Path
 import pytest
 
 from tests.stack.banking import REPOSITORY
+from tests.stack.unshared import with_mount
 
 RULES = REPOSITORY / "rules"
 
 
+def surroundings(**environment: str) -> dict[str, str]:
+    """The environment of a command, without settings but those that are given."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHDOG_")}
+    return inherited | {"PYTHONPATH": str(REPOSITORY)} | environment
+
+
 def watchdog(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHDOG_")}
     return subprocess.run(
         [sys.executable, "-m", "watchdog", *map(str, arguments)],
-        env=inherited | {"PYTHONPATH": str(REPOSITORY)} | environment,
+        env=surroundings(**environment),
         capture_output=True,
         text=True,
         timeout=60,
@@ -78,6 +85,26 @@ def test_F68_run_does_not_start_with_a_bad_rule_file(tmp_path: Path) -> None:
     done = watchdog("run", "--rules", tmp_path)
     assert done.returncode == 1
     assert "bad.yaml:1:" in done.stderr
+
+
+@pytest.mark.parametrize("is_subpath", [True, False], ids=["one file of a volume", "a whole volume"])
+def test_F70_run_refuses_a_rule_file_that_is_really_mounted_by_subpath(tmp_path: Path, *, is_subpath: bool) -> None:
+    """As the kubelet lays a ConfigMap out and mounts it into a container: a folder, or one file of its newest state."""
+    volume, place = tmp_path / "volumes" / "kubernetes.io~configmap" / "rules", tmp_path / "etc"
+    newest = volume / "..2026_11_28"
+    for folder in (newest, place):
+        folder.mkdir(parents=True)
+    shutil.copy(RULES / "banking-app.yaml", newest / "shop.yaml")
+    (volume / "..data").symlink_to(newest.name)
+    (volume / "shop.yaml").symlink_to("..data/shop.yaml")
+    mount = (newest / "shop.yaml", place / "shop.yaml") if is_subpath else (volume, place)
+    (place / "shop.yaml").touch()
+    command = [sys.executable, "-m", "watchdog", "run", "--rules", str(place)]
+    done = with_mount(*mount, command, surroundings())
+    assert done.returncode == 2
+    refused = f"{place}/shop.yaml is mounted by subPath, which Kubernetes never updates"
+    assert (refused in done.stderr) is is_subpath, done.stderr
+    assert is_subpath or "WATCHDOG_PROMETHEUS__URL" in done.stderr, "the next thing that it lacks"
 
 
 def test_print_settings_hides_secrets() -> None:

@@ -1,8 +1,13 @@
 """The clocks, with time that the test makes."""
 
+import os
+import sys
+import time as clocks
 from dataclasses import dataclass
 
-from watchdog.clocks import BEAT_SECONDS, MOST_LAG_SECONDS, SETTLE_SECONDS, EvenClock, Pulse
+from tests.stack.banking import REPOSITORY
+from tests.stack.unshared import after_sleep
+from watchdog.clocks import BEAT_SECONDS, MOST_LAG_SECONDS, SETTLE_SECONDS, EvenClock, Pulse, boot_clock
 
 
 @dataclass
@@ -26,6 +31,25 @@ def test_F79_a_held_clock_goes_on_evenly_and_a_released_one_follows() -> None:
     assert clock() == 1_800_000_010.0
     clock.release()
     assert clock() == wall.now
+
+
+def test_F79_the_clock_of_deadlines_has_gone_on_while_the_machine_slept() -> None:
+    """Of two machines that were awake for equally long the one that slept for an hour is an hour further."""
+    program = "import time\nfrom watchdog.clocks import boot_clock\nprint(boot_clock() - time.monotonic())"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    slept = after_sleep(3600, [sys.executable, "-c", program], environment)
+    assert slept.returncode == 0, slept.stderr
+    awake = boot_clock() - clocks.monotonic()
+    assert abs(float(slept.stdout) - awake - 3600) < 1
+
+
+def test_F79_F80_whoever_was_asleep_with_the_machine_writes_nothing_at_once() -> None:
+    time = Time()
+    pulse = Pulse(clock=time)
+    time.now += 3600
+    assert not pulse.is_steady(), "what it decided on was seen an hour ago"
+    pulse.beat()
+    assert not pulse.is_steady()
 
 
 def test_F80_a_loop_that_stood_still_may_not_write_until_it_has_settled() -> None:
