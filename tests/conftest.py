@@ -8,7 +8,7 @@ test that froze or killed it; what cannot be had skips the tests that need it, a
 ``elasticsearch_server``  a real Elasticsearch: url, index(index, documents), count(), suspend(), kill()
 ``secured_elasticsearch_server``  one with users and TLS, for this module alone: access
 ``guarded_prometheus``    one behind a path, with a password and mutual TLS, for this module alone: access
-``newer_elasticsearch_server``  one of the next major version, for this module alone
+``newer_elasticsearch_server``  one of the next major version
 ``flux``                  a real Flux on ``control_plane``, for this test alone: keep(namespace, objects), reconcile()
 ``kubectl_program``       the command, of the control plane's version
 ``promtool``              the command, of Prometheus' version
@@ -151,7 +151,7 @@ def _elasticsearch_begun(run: Path) -> Iterator[ElasticsearchServer | PartUnavai
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def newer_elasticsearch_server(run: Path, pytestconfig: pytest.Config) -> Iterator[ElasticsearchServer]:
     folder = run / f"elasticsearch-{secrets.token_hex(3)}"
     folder.mkdir()

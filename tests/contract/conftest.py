@@ -33,6 +33,10 @@ from watchdog.sim.server import LoopbackServer
 from watchdog.sim.world import write_kubeconfig
 
 BOTH = ["simulated", pytest.param("real", marks=pytest.mark.real)]
+REAL_ELASTICSEARCH = [
+    pytest.param("elasticsearch_8", id="8.19", marks=pytest.mark.real),
+    pytest.param("elasticsearch_9", id="9.4", marks=pytest.mark.real),
+]
 Ask = Callable[..., Awaitable[Answer]]
 
 
@@ -58,12 +62,27 @@ async def simulate_elasticsearch() -> AsyncIterator[str]:
         yield server.url
 
 
-@pytest.fixture(scope="module")
-def real_elasticsearch(elasticsearch_server: ElasticsearchServer) -> str:
-    # In one request, so that they are in one segment: hits that nobody sorts come in the order of writing.
+def filled(server: ElasticsearchServer) -> str:
+    """Writes the documents, in one request and once: in one segment what nobody sorts comes in the order of writing."""
     lines = [json.dumps(line) for n, source in enumerate(DOCUMENTS) for line in ({"index": {"_id": str(n)}}, source)]
-    elasticsearch_server.send("POST", f"/{INDEX}/_bulk?refresh=true", "\n".join([*lines, ""]))
-    return elasticsearch_server.url
+    server.send("POST", f"/{INDEX}/_bulk?refresh=true", "\n".join([*lines, ""]))
+    return server.url
+
+
+@pytest.fixture(scope="module")
+def elasticsearch_8(elasticsearch_server: ElasticsearchServer) -> str:
+    return filled(elasticsearch_server)
+
+
+@pytest.fixture(scope="module")
+def elasticsearch_9(newer_elasticsearch_server: ElasticsearchServer) -> str:
+    return filled(newer_elasticsearch_server)
+
+
+@pytest.fixture(params=REAL_ELASTICSEARCH)
+def real_elasticsearch(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +140,10 @@ async def simulated_elasticsearch() -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=["simulated", *REAL_ELASTICSEARCH])
 async def elasticsearch(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    if request.param == "real":
-        yield request.getfixturevalue("real_elasticsearch")
+    if request.param != "simulated":
+        yield request.getfixturevalue(request.param)
         return
     async with simulate_elasticsearch() as url:
         yield url

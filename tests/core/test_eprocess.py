@@ -124,12 +124,18 @@ def test_false_alarms_are_rarer_than_alpha(window: Stream) -> None:
 
 
 def test_bursts_that_nobody_measured_trip_it() -> None:
-    assert len(detections(stream(0.01, 0.01, size=5), measured=False)) > RUNS / 2
+    assert len(detections(stream(0.01, 0.01, size=5), measured=False)) > 0.65 * RUNS
 
 
-@pytest.mark.parametrize("window", [stream(0.01, 0.01), moving], ids=["null", "split and load"])
-def test_a_z_test_in_every_window_raises_many(window: Stream) -> None:
-    assert false_alarms_of_a_z_test(window) > 5 * ALPHA * RUNS
+@pytest.mark.parametrize(
+    ("window", "share"),
+    [
+        pytest.param(stream(0.01, 0.01), 0.139, id="null"),
+        pytest.param(moving, 0.895, id="split, load and errors change together"),
+    ],
+)
+def test_a_z_test_in_every_window_raises_many(window: Stream, share: float) -> None:
+    assert false_alarms_of_a_z_test(window) > share * RUNS
 
 
 @pytest.mark.parametrize(

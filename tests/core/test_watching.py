@@ -1,12 +1,15 @@
 """When a rule is not looked at: after a switch and after a new revision, until all that it sees is of that release."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.core.making import NOW, rule, status, target
-from watchdog.core.journal import LONGEST_ROLLOUT, Journal, see, worth_keeping
+from tests.core.making import NOW, RULE, rule, status, target
+from watchdog.core.evaluate import fresh_state
+from watchdog.core.journal import LONGEST_ROLLOUT, Journal, remember, see, worth_keeping
 from watchdog.core.journal_text import read_journal, write_journal
-from watchdog.core.model import Outcome
-from watchdog.core.watching import active_since, not_yet
+from watchdog.core.model import Outcome, Phase
+from watchdog.core.watching import active_since, asking_to_leave, not_yet, release_of
 
 QUERY = {"expr": "sum(rate(errors[2m]))"}
 
@@ -80,3 +83,11 @@ def test_F17_a_rollout_that_stands_still_half_way_is_looked_at_after_a_while(old
         old = rolling(old, now=NOW + seconds, mixed=True)
     assert active_since(old) == NOW + LONGEST_ROLLOUT
     assert active_since(seen(old, color="blue", revision="1", now=NOW + 7300, switched_at=NOW + 7290)) == NOW + 7290
+
+
+def test_F71_a_rule_that_is_gone_from_the_file_has_nothing_to_say(old: Journal) -> None:
+    fires = replace(fresh_state(rule(), release_of(old)), phase=Phase.FIRING, outcome=Outcome.BREACH, slot=NOW)
+    journal, looked = remember(old, fires), status(target())
+    assert asking_to_leave(target(), journal, looked, slot=NOW)
+    for rules in ([RULE | {"alert": "Another"}], [RULE | {"threshold": {"max": 0.06}}]):
+        assert asking_to_leave(target(rules=rules), journal, looked, slot=NOW) == ()

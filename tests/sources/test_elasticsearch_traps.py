@@ -125,12 +125,12 @@ async def test_no_search_is_tried_twice_F21() -> None:
 
 SHAPE = "answered JSON of another shape than a search has"
 REASONS: Mapping[str, tuple[bytes, str]] = {
-    "truncated": (http(found(matches=3), headers=PRODUCT)[:-9], "broke its answer off in the middle"),
-    "truncated_chunk": (
+    "truncated_F14": (http(found(matches=3), headers=PRODUCT)[:-9], "broke its answer off in the middle"),
+    "truncated_chunk_F14": (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
         "broke its answer off in the middle",
     ),
-    "html_200_with_the_product_header": (
+    "html_200_with_the_product_header_F12": (
         http("<html>Sign in", content_type="text/html", headers=PRODUCT),
         "answered HTTP 200 with text/html instead of JSON: <html>Sign in",
     ),
@@ -138,7 +138,7 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
         http("fine", content_type="text/plain", headers=PRODUCT),
         "answered HTTP 200 with text/plain instead of JSON: fine",
     ),
-    "redirect": (
+    "redirect_F12": (
         http("", status=302, headers={"Location": "https://login.example/?ticket=1"}),
         "redirects (HTTP 302) to https://login.example/, and redirects are not followed",
     ),
@@ -161,19 +161,19 @@ REASONS: Mapping[str, tuple[bytes, str]] = {
     "list": (http("[1, 2]", headers=PRODUCT), SHAPE),
     "text_in_json": (http('"fine"', headers=PRODUCT), SHAPE),
     "empty_list": (http("[]", headers=PRODUCT), SHAPE),
-    "invalid_utf8": (http(b'{"took":"\xff"}', headers=PRODUCT), "answered invalid UTF-8 at byte 9"),
-    "duplicate_keys": (
+    "invalid_utf8_F14": (http(b'{"took":"\xff"}', headers=PRODUCT), "answered invalid UTF-8 at byte 9"),
+    "duplicate_keys_F14": (
         http(b'{"timed_out":true,"timed_out":false}', headers=PRODUCT),
         "answered JSON that names the key 'timed_out' twice",
     ),
-    "deep_json": (http(b"[" * 20_000, headers=PRODUCT), "answered JSON nested deeper than 32 levels"),
-    "deep_json_in_an_error": (http(b"[" * 20_000, status=500), "answered JSON nested deeper than 32 levels"),
+    "deep_json_F13": (http(b"[" * 20_000, headers=PRODUCT), "answered JSON nested deeper than 32 levels"),
+    "deep_json_in_an_error_F13": (http(b"[" * 20_000, status=500), "answered JSON nested deeper than 32 levels"),
     "timed_out_F19_V08": (
         http(found(matches=3, timed_out=True), headers=PRODUCT),
         "ran out of time and answered a part of the truth (timed_out)",
     ),
-    "wrong_date": (http(found(matches=3), headers={**PRODUCT, "Date": "soon"}), "says that its time is 'soon'"),
-    "gzip_unasked_for": (
+    "wrong_date_F11": (http(found(matches=3), headers={**PRODUCT, "Date": "soon"}), "says that its time is 'soon'"),
+    "gzip_unasked_for_F13": (
         http(gzip.compress(b"{}"), headers={**PRODUCT, "Content-Encoding": "gzip"}),
         "answered in gzip, which it was not asked for",
     ),
@@ -222,7 +222,7 @@ async def test_a_deprecation_is_no_reason_to_lose_a_measurement() -> None:
         assert (await measured(source, lucene())).value == 3
 
 
-async def test_trap_redirect_is_not_followed_and_forwards_no_secret() -> None:
+async def test_trap_redirect_is_not_followed_and_forwards_no_secret_F12() -> None:
     async with serving(sending(FINE)) as other:
         moved = http("", status=307, headers={"Location": f"{other.url}/_search"})
         async with serving(sending(moved)) as server, elasticsearch(server.url, token="c2VjcmV0") as source:  # noqa: S106
@@ -231,7 +231,7 @@ async def test_trap_redirect_is_not_followed_and_forwards_no_secret() -> None:
     assert other.asked == []
 
 
-async def test_trap_endless_body() -> None:
+async def test_trap_endless_body_F13() -> None:
     async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(http("", headers={**PRODUCT, "Content-Length": str(2 << 30)}))
         while True:
@@ -246,7 +246,7 @@ async def test_trap_endless_body() -> None:
 BOMB = gzip.compress(b" " * (256 * MIB), compresslevel=9)
 
 
-async def test_trap_gzip_bomb() -> None:
+async def test_trap_gzip_bomb_F13() -> None:
     bomb = http(BOMB, headers={**PRODUCT, "Content-Encoding": "gzip"})
     async with serving(sending(bomb)) as server, elasticsearch(server.url) as source:
         await measured(source, lucene())  # what is allocated once

@@ -239,8 +239,9 @@ async def test_a_warning_of_prometheus_is_an_error_F10_V08(prometheus_server: Pr
 
 async def test_a_hint_of_prometheus_is_none_F10(prometheus_server: PrometheusServer, app: str, slot: float) -> None:
     prometheus_server.remote_write(Series("bytes_sent", {"app": app}, [(slot - 30, 0), (slot, 30)]))
-    hinted = promql(f'sum(rate(bytes_sent{{app="{app}"}}[1m]))')
-    assert (await ask(prometheus_server, hinted, slot)).value is not None
+    expr = f'sum(rate(bytes_sent{{app="{app}"}}[1m]))'
+    assert "might not be a counter" in str(prometheus_server.answer(expr, at=slot)["infos"])
+    assert (await ask(prometheus_server, promql(expr), slot)).value is not None
 
 
 async def test_a_sample_of_280_s_ago_is_no_data_F07_V07(

@@ -126,13 +126,18 @@ class PrometheusServer:
 
     def query(self, expression: str, *, at: float | None = None) -> list[dict[str, Any]]:
         """The result of an instant query, as the API gives it."""
-        query = {"query": expression, "time": str(time.time() if at is None else at)}
-        response = self._session.get(f"{self.url}/api/v1/query", params=query, timeout=10)
-        answer = response.json()
+        answer = self.answer(expression, at=at)
         if answer["status"] != "success":
             raise OSError(f"{expression}: {answer['error']}")
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
+
+    def answer(self, expression: str, *, at: float | None = None) -> dict[str, Any]:
+        """The whole answer to an instant query, with its warnings and hints."""
+        query = {"query": expression, "time": str(time.time() if at is None else at)}
+        response = self._session.get(f"{self.url}/api/v1/query", params=query, timeout=10)
+        answer: dict[str, Any] = response.json()
+        return answer
 
     def value(self, expression: str, *, at: float | None = None) -> float | None:
         """The value of an instant query that yields one series, None when it yields nothing."""
