@@ -63,7 +63,7 @@ async def simulate_elasticsearch() -> AsyncIterator[str]:
 
 
 def filled(server: ElasticsearchServer) -> str:
-    """Writes the documents, in one request and once: in one segment what nobody sorts comes in the order of writing."""
+    """Writes the documents in one request, once: in one segment, with none deleted, they score as they should."""
     lines = [json.dumps(line) for n, source in enumerate(DOCUMENTS) for line in ({"index": {"_id": str(n)}}, source)]
     server.send("POST", f"/{INDEX}/_bulk?refresh=true", "\n".join([*lines, ""]))
     return server.url

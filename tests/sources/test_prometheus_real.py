@@ -210,13 +210,21 @@ async def test_several_series_are_named_F09_V05(prometheus_server: PrometheusSer
 async def test_labels_that_steer_a_terminal_are_named_and_do_not_F93_V05(
     prometheus_server: PrometheusServer, app: str, slot: float
 ) -> None:
-    pods = ("\x1b[2J\x1b]0;owned\x07", "a\r\nWARN all is well", "\u202etxet", "{{ color }} $(id) `id`")
-    prometheus_server.remote_write(*(Series("queue", {"app": app, "pod": pod}, [(slot - 1, 1)]) for pod in pods))
-    reason = (await ask(prometheus_server, promql(f'queue{{app="{app}"}}'), slot)).reason
-    assert "answered 4 series where one is expected" in reason
-    assert reason.isprintable()
-    for shown in ("\\x1b[2J", "a\\r\\nWARN", "{{ color }} $(id)"):
-        assert shown in reason, "escaped, and never filled in or run"
+    shown = {
+        "\x1b[2J\x1b]0;owned\x07": "\\x1b[2J\\x1b]0;owned\\x07",
+        "a\r\nWARN all is well": "a WARN all is well",
+        "\u202etxet": "\\u202etxet",
+        "{{ color }} $(id) `id`": "{{ color }} $(id) `id`",
+    }
+    for number, (pod, expected) in enumerate(shown.items()):
+        labels = {"app": app, "case": str(number)}
+        prometheus_server.remote_write(
+            *(Series("queue", labels | {"pod": each}, [(slot - 1, 1)]) for each in (pod, "zz"))
+        )
+        reason = (await ask(prometheus_server, promql(f'queue{{app="{app}",case="{number}"}}'), slot)).reason
+        assert "answered 2 series where one is expected" in reason
+        assert f'pod="{expected}"' in reason, "escaped, on one line, and never filled in or run"
+        assert reason.isprintable()
 
 
 async def test_many_series_are_an_error_of_bearable_length_F09_F13(
