@@ -12,6 +12,8 @@ from tests.sources.asking import elasticsearch, lucene, measured
 from tests.sources.loglines import END, ERRORS, GREEN, SLOT, START, ask, documents, since_then
 from tests.stack.elasticsearch import ElasticsearchServer
 from watchdog.core.model import Measurement, Outcome, Trouble
+from watchdog.sources.answer import AnswerError
+from watchdog.sources.search import build_search, read_search
 
 COLOR = {"properties": {"labels": {"properties": {"color": {"type": "text"}}}}}
 
@@ -76,6 +78,32 @@ async def test_rules_of_one_moment_go_together_and_fail_alone_F20_F22_V08_V09(
 def _query(rule: Any) -> dict[str, Any]:
     asked = rule.elasticsearch
     return {"query": asked.query, "index": asked.index, "timestamp_field": asked.timestamp_field}
+
+
+def test_a_search_that_ran_out_of_time_is_no_count_F19_V08(server: ElasticsearchServer) -> None:
+    """Left to its default a server counts some of the documents and answers 200; told not to, it refuses."""
+    index = f"logs-{secrets.token_hex(4)}"
+    server.index(index, documents(20_000, "INFO"))
+    query = lucene("/.*l.*e.*v.*/", index=index, ratio_of="*").elasticsearch
+    assert query is not None
+    hurried = build_search(query, {}, slot=SLOT, patience=0.001)
+
+    def search(*, partial: str) -> Any:
+        """A quick machine may well have counted all within the millisecond; then it has to be all."""
+        options = f"allow_partial_search_results={partial}&request_cache=false"
+        for _ in range(500):
+            answer = server.send("POST", f"/{index}/_search?{options}", hurried)
+            if answer["timed_out"]:
+                return answer
+            assert answer["hits"]["total"]["value"] == 20_000
+        raise AssertionError("it was never out of time")
+
+    part = search(partial="true")
+    assert (part["_shards"]["failed"], part["hits"]["total"]["relation"]) == (0, "eq"), "nothing else tells"
+    with pytest.raises(AnswerError, match="a part of the truth"):
+        read_search(part, query, slot=SLOT, server="E")
+    with pytest.raises(OSError, match="search_timeout_exception"):
+        search(partial="false")
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,8 @@ def _configure(home: Path, folder: Path, port: int, access: Access | None) -> No
         "path.data": str(folder / "data"),
         "path.logs": str(folder / "logs"),
         "xpack.security.enabled": access is not None,
+        # By default a search looks at a clock that is 200 ms old, and shorter timeouts of it are a matter of chance.
+        "thread_pool.estimated_time_interval": 0,
         "cluster.routing.allocation.disk.threshold_enabled": False,
     }
     if access is not None:
