@@ -84,6 +84,12 @@ def _bank(namespace: str, *, home: str) -> Bank:
         {"name": "backend-service", "deployment": "backend-{{ color }}", "selector": {"app": "backend-{{ color }}"}},
         {"name": "frontend-service", "deployment": "frontend-{{ color }}"},
     ]
-    rule = {"alert": "Errors", "prometheus": {"expr": "up"}, "threshold": {"max": 0.05}, "action": "rollback"}
+    rule = {
+        "alert": "Errors",
+        "prometheus": {"expr": "up"},
+        "threshold": {"max": 0.05},
+        "initial_delay": "0s",
+        "action": "rollback",
+    }
     fields = {"target": namespace, "namespace": namespace, "mode": "enforce", "services": services, "rules": [rule]}
     return Bank(namespace=namespace, home=home, target=Target.model_validate(fields))

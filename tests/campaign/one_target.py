@@ -83,6 +83,7 @@ def target_of(order: Order) -> Target:
                     "alert": "Errors",
                     "prometheus": {"expr": "errors"},
                     "threshold": {"max": 0.05},
+                    "initial_delay": "0s",
                     "action": "rollback",
                 }
             ],

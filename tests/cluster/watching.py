@@ -29,7 +29,13 @@ from watchdog.fleet import Fleet
 from watchdog.loop import Watch
 
 HOUR = 3600.0
-RULE = {"alert": "Errors", "prometheus": {"expr": "errors"}, "threshold": {"max": 0.05}, "action": "rollback"}
+RULE = {
+    "alert": "Errors",
+    "prometheus": {"expr": "errors"},
+    "threshold": {"max": 0.05},
+    "initial_delay": "0s",
+    "action": "rollback",
+}
 
 
 class Script:

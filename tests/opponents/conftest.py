@@ -118,6 +118,7 @@ class Arena:
             "prometheus": {"expr": 'errors{color="{{ color }}"}'},
             "threshold": {"max": 0.05},
             "for": "1s",
+            "initial_delay": "0s",
             "action": "rollback",
         }
         declared = self.bank.target.model_dump(mode="json", include={"target", "namespace", "mode", "services"})

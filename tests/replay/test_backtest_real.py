@@ -42,6 +42,7 @@ rules:
     min_samples: {{expr: 'max(requests{{app="{app}",color="{{{{ color }}}}"}})', value: 10}}
     threshold: {{max: {maximum}}}
     for: 30s
+    initial_delay: 0s
     action: rollback
 {extra}"""
 

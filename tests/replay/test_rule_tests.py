@@ -30,7 +30,8 @@ def test_a_rollback_is_played_to_its_end(play: Play) -> None:
       - {{at: 30s, action: rollback, from: green, to: blue, rules: [Errors]}}
       - {{at: 30s, action: switch, service: web, to: blue}}
       - {{at: 1m, action: scale_down, deployment: web-green}}
-      - {{at: 1m16s, action: finished, recovered: true}}
+      # The rule looks back a minute: so long after the switch it is not looked at, and then it has to be well for 30 s.
+      - {{at: 2m1s, action: finished, recovered: true}}
 """.replace("[{alert: Errors, values: 0.2x9}]", "\n      - {alert: Errors, values: 0.2x9}")
     )
     assert (said.code, said.out.splitlines()[-1]) == (0, "1 passed, 0 failed"), said.out

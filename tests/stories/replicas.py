@@ -46,6 +46,7 @@ RULES = """
             or vector(0)
         threshold: {max: 0}
         for: 1s
+        initial_delay: 0s  # the bank of a story was deployed just now
         datapoints_to_alarm: 2
         evaluation_periods: 4
         action: rollback

@@ -58,6 +58,7 @@ def _error_ratio(app: BankingApp, pace: Pace) -> Mapping[str, Any]:
         "threshold": {"max": 0.05},
         "min_samples": {"expr": every.replace("rate(", "increase("), "value": 20},
         "for": f"{pace.pending}s",
+        "initial_delay": "0s",  # the release of a story is seconds old
         "datapoints_to_alarm": 2,
         "evaluation_periods": 4,
         "action": "rollback",
@@ -79,6 +80,7 @@ def _error_logs(app: BankingApp, pace: Pace) -> Mapping[str, Any]:
         "threshold": {"max": 0.05},
         "min_samples": 20,
         "for": f"{pace.pending}s",
+        "initial_delay": "0s",
         "datapoints_to_alarm": 2,
         "evaluation_periods": 4,
         "action": "rollback",

@@ -20,6 +20,7 @@ LATE = """
       - alert: Late
         prometheus: {expr: 'max(late{space="SPACE"}) or vector(0)'}
         threshold: {max: 0}
+        initial_delay: 0s
     rollback: {scale_down_delay: 8s}
 """
 
