@@ -69,15 +69,16 @@ def is_rolled_out(world: SimulatedWorld) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("fails", "initial_delay", "active"),
+    ("fails", "initial_delay", "offset", "active"),
     [
-        pytest.param(False, None, "green", id="what mends it stays"),
-        pytest.param(False, "0s", "blue", id="what mends it is blamed where nothing is waited for"),
-        pytest.param(True, None, "blue", id="what does not mend it is rolled back"),
+        pytest.param(False, None, 0, "green", id="what mends it stays"),
+        pytest.param(False, None, 60, "green", id="what mends it stays, also where a minute earlier is asked for"),
+        pytest.param(False, "0s", 0, "blue", id="what mends it is blamed where nothing is waited for"),
+        pytest.param(True, None, 0, "blue", id="what does not mend it is rolled back"),
     ],
 )
 async def test_F17_errors_of_the_release_before_do_not_roll_the_next_one_back(
-    prometheus_server: PrometheusServer, *, fails: bool, initial_delay: str | None, active: str
+    prometheus_server: PrometheusServer, *, fails: bool, initial_delay: str | None, offset: float, active: str
 ) -> None:
     """Somebody pauses the watchdog, deploys what mends it, and resumes: the usual way forward."""
     app = f"app{secrets.token_hex(4)}"
@@ -87,7 +88,7 @@ async def test_F17_errors_of_the_release_before_do_not_roll_the_next_one_back(
     async with (
         SimulatedWorld(active="green", history=0, pod_ready_delay=0.01) as world,
         await Cluster.connect(world.kubeconfig, None) as cluster,
-        prometheus(prometheus_server.url) as source,
+        prometheus(prometheus_server.url, query_offset=offset) as source,
     ):
         watch = Watch(
             target(app, initial_delay),

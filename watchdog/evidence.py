@@ -7,7 +7,7 @@ what was measured of a release that is gone meanwhile is no evidence.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from watchdog.announce import Announcer, Reporter
 from watchdog.core.evaluate import breaches_now, evaluate
@@ -25,6 +25,13 @@ class Source(Protocol):
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
         """The value of the rule for one color at one slot."""
         ...
+
+
+@runtime_checkable
+class AsksEarlier(Protocol):
+    """A source that is asked for so many seconds before the slot: what it says is that much older."""
+
+    query_offset: float
 
 
 class Evidence:
@@ -97,8 +104,10 @@ class Evidence:
 
     async def _timed(self, rule: Rule, color: str, slot: float) -> tuple[Rule, Measurement, float]:
         began = time.monotonic()
-        measurement = not_yet(rule, self._known.journal, color=color, slot=slot) or await self._ask(rule, color, slot)
-        return rule, measurement, time.monotonic() - began
+        source = self._sources[rule.source]
+        asked_at = slot - source.query_offset if isinstance(source, AsksEarlier) else slot
+        early = not_yet(rule, self._known.journal, color=color, slot=asked_at)
+        return rule, early or await self._ask(rule, color, slot), time.monotonic() - began
 
     async def _ask(self, rule: Rule, color: str, slot: float) -> Measurement:
         source = self._sources[rule.source]

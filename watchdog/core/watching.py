@@ -31,7 +31,10 @@ def states_of(target: Target, journal: Journal) -> dict[str, RuleState]:
 
 
 def not_yet(rule: Rule, journal: Journal, *, color: str, slot: float) -> Measurement | None:
-    """The measurement of a slot in which nobody is asked, because the release is too new; else None (F17)."""
+    """The measurement of a slot in which nobody is asked, because the release is too new; else None (F17).
+
+    ``slot`` is the instant that would be asked for.
+    """
     delay = delay_of(rule)
     if slot >= active_since(journal) + delay:
         return None

@@ -48,6 +48,8 @@ class ComparingSource:
     """Counts for the rules of one target."""
 
     def __init__(self, prometheus: Prometheus, *, colors: tuple[str, str]) -> None:
+        self.query_offset = prometheus.query_offset
+        """Seconds before a slot for which it is asked."""
         self._prometheus = prometheus
         self._colors = colors
 
@@ -56,7 +58,7 @@ class ComparingSource:
         compare = rule.compare
         if compare is None:
             return Measurement.error(f"rule {rule.alert} compares nothing")
-        newest = slot - self._prometheus.query_offset
+        newest = slot - self.query_offset
         end = window_end(compare, newest)
         names = {"namespace": namespace, "window": show_duration(compare.window)}
         exprs = compare.error_expr, compare.total_expr
