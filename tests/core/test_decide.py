@@ -315,5 +315,5 @@ def test_an_open_trip_goes_on_when_good_shrinks_after_the_switch() -> None:
 
 
 def test_rules_of_the_other_kind_are_no_reason() -> None:
-    within = target(rules=[rule(action="alert").model_dump(by_alias=True, exclude_defaults=True)])
+    within = target(rules=[rule(action="alert")])
     assert reason(deciding(within, status(within), tripped=())) is Reason.NOTHING_FIRING

@@ -50,7 +50,7 @@ def finding(*states: RuleState, **fields: Any) -> Finding:
 def report(*findings: Finding, **fields: Any) -> Report:
     """A backtest of eight slots in which green had the traffic."""
     defaults: dict[str, Any] = {
-        "target": target(rules=[each.rule.model_dump(exclude_unset=True) for each in findings]),
+        "target": target(rules=[each.rule for each in findings]),
         "start": NOW,
         "end": NOW + 7 * INTERVAL,
         "slots": 8,
@@ -113,7 +113,7 @@ def test_what_nobody_saw_is_no_proof_that_nothing_changes() -> None:
 def test_rules_without_a_past_are_named() -> None:
     probe = {"alert": "Probe", "http": {"url": "http://web.shop/health"}}
     played = finding(*EIGHT)
-    known = target(rules=[played.rule.model_dump(exclude_unset=True), probe])
+    known = target(rules=[played.rule, probe])
     assert "Without a past, and left out: `Probe`." in as_markdown(report(played, target=known))
 
 
