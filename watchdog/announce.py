@@ -4,7 +4,7 @@ Law: telling never delays a switch and never fails one; it repeats itself only a
 carries the same key, so that a reader can drop it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from watchdog.cluster.client import Cluster, ClusterError
@@ -12,7 +12,10 @@ from watchdog.cluster.events import emit
 from watchdog.core import messages
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold
+from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence, is_blind, is_starved
+from watchdog.core.inforce import LAG_SECONDS
+from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, last_left
 from watchdog.core.model import Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
@@ -92,6 +95,7 @@ class Announcer:
         self._told: dict[str, None] = {}
         self._decision = ""
         self._stage = ""
+        self._outdated = ""
 
     def changed(
         self,
@@ -130,6 +134,20 @@ class Announcer:
         elif rule.action == "rollback" and is_starved(after) and not is_starved(before) and not is_blind(rule, after):
             self.changed(Event.BLIND, subject=rule.alert, moved=("seeing", "starved"), sentence=after.reason)
             self._alert(messages.starved(self._target, rule, after, now=self._clock()))
+
+    def outdated(self, alerts: Sequence[str], since: float) -> None:
+        """Tells which rules are not asked, because newer files have been in force; and that they are asked again."""
+        before, now = self._outdated, ", ".join(alerts)
+        if now == before:
+            return
+        self._outdated = now
+        sentence = "the rules are in force as they stand here"
+        if now:
+            sentence = (
+                f"newer rule files are in force since {show_instant(since)} on another replica, without {now} as it "
+                f"stands here: it is not asked until they arrive, or for {show_duration(LAG_SECONDS)}"
+            )
+        self.changed(Event.OUTDATED, moved=(before, now), sentence=sentence)
 
     def trouble(self, rule: Rule, measurement: Measurement, state: RuleState) -> None:
         """Tells at once what does not pass by itself, one time for all rules that it has blinded since."""

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from watchdog.announce import Announcer, Reporter
 from watchdog.core.evaluate import breaches_now, evaluate
+from watchdog.core.inforce import InForce, obeyed
 from watchdog.core.journal import remember
 from watchdog.core.model import Measurement, RuleState, TargetStatus, TrippedRule
 from watchdog.core.rules.language import Rule, Target
@@ -53,7 +54,14 @@ class Evidence:
         self._known = known
         self._announcer = announcer
         self._reporter = reporter
+        self._obeyed = target
         self.slot: float | None = None
+
+    def obey(self, force: InForce) -> None:
+        """From now on only the rules that are in force are asked, and say anything."""
+        self._obeyed = obeyed(self._target, force)
+        asked = {rule.alert for rule in self._obeyed.rules}
+        self._announcer.outdated([each.alert for each in self._target.rules if each.alert not in asked], force.since)
 
     def saw(self, status: TargetStatus | None) -> None:
         """What the cluster looks like, for the rules that ask for that; None when it cannot be seen."""
@@ -61,11 +69,11 @@ class Evidence:
 
     def states(self) -> dict[str, RuleState]:
         """What is known of the rules about the release that is active now, by alert."""
-        return states_of(self._target, self._known.journal)
+        return states_of(self._obeyed, self._known.journal)
 
     def tripped(self, status: TargetStatus) -> tuple[TrippedRule, ...]:
         """The rules that ask to leave the active color, on the evidence of the newest slot."""
-        return asking_to_leave(self._target, self._known.journal, status, slot=self.slot)
+        return asking_to_leave(self._obeyed, self._known.journal, status, slot=self.slot)
 
     async def take(self, slot: float, color: str, *, act: Callable[[], Awaitable[bool]]) -> bool:
         """Measures every rule, and lets ``act`` decide each time that one which rolls back breaches.
@@ -75,7 +83,7 @@ class Evidence:
         self.slot = slot
         release = release_of(self._known.journal)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._target.rules]
+            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._obeyed.rules]
             for arrived in asyncio.as_completed(tasks):
                 rule, measurement, seconds = await arrived
                 if release != release_of(self._known.journal):
@@ -98,7 +106,7 @@ class Evidence:
         alerts = {each.alert for each in rules}
         # A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
         has_pods = all(status.deployments[service.name, color].ready for service in status.services)
-        asked = [rule for rule in self._target.rules if rule.alert in alerts and (has_pods or rule.http is None)]
+        asked = [rule for rule in self._obeyed.rules if rule.alert in alerts and (has_pods or rule.http is None)]
         answers = await asyncio.gather(*(self._ask(rule, color, slot) for rule in asked))
         return breaching_elsewhere(zip(asked, answers, strict=True))
 

@@ -22,6 +22,7 @@ from watchdog.cluster.observe import MissingError, Myself, read_namespace, statu
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
 from watchdog.core.evaluate import firing, tripped
+from watchdog.core.inforce import InForce, in_force, newest, says_the_same
 from watchdog.core.journal import (
     left_firing,
     post,
@@ -59,14 +60,16 @@ class Watch:
         instance: str = "",
         dry_run: bool = False,
         myself: Myself | None = None,
+        rules_since: float | None = None,
         clock: Clock | None = None,
         steady: Clock | None = None,
     ) -> None:
         """``sources`` holds one for each kind of rule in the target, save those that look at the cluster itself.
 
         ``dry_run`` overrides the target's mode. ``instance`` is this installation (`core/ownership.py`); "" marks
-        nothing and minds no mark. ``clock`` is Unix seconds, and ``steady`` the clock by which a rollback goes on when
-        somebody sets that one.
+        nothing and minds no mark. ``rules_since`` is when the target's files came, in Unix seconds; None leaves what is
+        in force as it is. ``clock`` is Unix seconds, and ``steady`` the clock by which a rollback goes on when somebody
+        sets that one.
         """
         self._target = target
         self._cluster = cluster
@@ -92,6 +95,8 @@ class Watch:
             instance=instance,
             clock=clock,
         )
+        self._mine = None if rules_since is None else in_force(target, since=rules_since)
+        self._retires: float | None = None
         self._urgent = False
         self._failing_since: float | None = None
 
@@ -110,6 +115,13 @@ class Watch:
         while not stopping.is_set():
             await self.tick()
             await self._rest(stopping, self._until_next_tick())
+        if self._retires is not None and self._mine is not None:
+            self._known.journal = replace(self._known.journal, in_force=InForce(since=self._retires))
+            await self._try_to_keep()
+
+    def retire(self, since: float) -> None:
+        """Since then the rule files do not have this target: once it is left, no replica that lags may act on it."""
+        self._retires = since
 
     async def _rest(self, stopping: asyncio.Event, seconds: float) -> None:
         """Waits for the next tick, which is due at once when a switch was seen to be verified meanwhile."""
@@ -170,7 +182,15 @@ class Watch:
         self._announcer.paused(status, self._known.journal.paused_since)
         return status
 
+    def _put_in_force(self, now: float) -> None:
+        """Says by which rules this target is watched, unless a newer set than this one's has said so."""
+        if self._mine is not None:
+            force = newest(self._known.journal.in_force, self._mine, now=now)
+            self._known.journal = replace(self._known.journal, in_force=force)
+            self._evidence.obey(force)
+
     def _see(self, status: TargetStatus, *, now: float) -> None:
+        self._put_in_force(now)
         before, rules = self._known.journal, firing(self._target, self._evidence.states())
         self._known.journal = see(before, status, firing=bool(rules), now=now)
         self._announcer.forward(before, self._known.journal, status)
@@ -318,7 +338,12 @@ class Watch:
             instance=self._instance,
             others_tripped=self._fleet.others_tripped(self._target.target, now=now),
             fleet_size=self._fleet.size,
+            is_outdated=self._is_outdated(),
         )
+
+    def _is_outdated(self) -> bool:
+        force = self._known.journal.in_force
+        return self._mine is not None and force is not None and not says_the_same(self._mine, force)
 
     # by hand
 

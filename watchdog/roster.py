@@ -5,10 +5,11 @@ the rollback has ended.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from watchdog.core.rules.language import Target
+from watchdog.core.rules.language import Mode, Target
 from watchdog.loop import Watch
 
 LINGER_SECONDS = 1.0
@@ -32,13 +33,16 @@ class _Running:
 class Roster:
     """The targets in force. All that watch them on one event loop see a change at once."""
 
-    def __init__(self, targets: Iterable[Target]) -> None:
+    def __init__(self, targets: Iterable[Target], *, since: float = 0.0) -> None:
+        """``since`` is when their files came, in Unix seconds."""
         self.targets = tuple(targets)
+        self.since = since
         self._changed = asyncio.Event()
+        self._shards: list[dict[str, _Running]] = []
 
-    def replace(self, targets: Iterable[Target]) -> None:
+    def replace(self, targets: Iterable[Target], *, since: float = 0.0) -> None:
         """Other targets are in force from now on."""
-        self.targets = tuple(targets)
+        self.targets, self.since = tuple(targets), since
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -49,20 +53,38 @@ class Roster:
 
         A watch ends between two ticks, so that the next one of the same target finds its journal written.
         """
+        with self._shard() as running:
+            async with asyncio.TaskGroup() as group:
+                while not stopping.is_set():
+                    changed = self._changed
+                    wanted = {target.target: target for target in self.targets if belongs(target)}
+                    lingers = _dismiss(group, running, wanted, since=self.since)
+                    for name, target in wanted.items():
+                        if name not in running and not self._is_taken(target):
+                            running[name] = _begin(group, watch_of(target))
+                    waits = lingers or bool(wanted.keys() - running.keys())
+                    await _first_of(stopping, changed, running.values(), within=LINGER_SECONDS if waits else None)
+                for each in running.values():
+                    each.stop.set()
+
+    @contextmanager
+    def _shard(self) -> Iterator[dict[str, _Running]]:
         running: dict[str, _Running] = {}
-        async with asyncio.TaskGroup() as group:
-            while not stopping.is_set():
-                changed = self._changed
-                wanted = {target.target: target for target in self.targets if belongs(target)}
-                lingers = _dismiss(group, running, wanted)
-                # A target under another name waits until the Service is free: two would switch it against each other.
-                taken = {each for old in running.values() if old.leaves for each in _services(old.target)}
-                for name, target in wanted.items():
-                    if name not in running and not taken & _services(target):
-                        running[name] = _begin(group, watch_of(target))
-                await _first_of(stopping, changed, running.values(), within=LINGER_SECONDS if lingers else None)
-            for each in running.values():
-                each.stop.set()
+        self._shards.append(running)
+        try:
+            yield running
+        finally:
+            self._shards = [each for each in self._shards if each is not running]
+
+    def _is_taken(self, target: Target) -> bool:
+        """True while a target that has to go is still watched, in any shard, and shares a Service with this one.
+
+        Two would switch it against each other.
+        """
+        beside = [
+            each for running in self._shards for each in running.values() if _services(each.target) & _services(target)
+        ]
+        return any(each.leaves or each.target not in self.targets for each in beside)
 
 
 def _begin(group: asyncio.TaskGroup, watch: Watch, *, leaves: bool = False) -> _Running:
@@ -70,7 +92,9 @@ def _begin(group: asyncio.TaskGroup, watch: Watch, *, leaves: bool = False) -> _
     return _Running(watch, stop, group.create_task(watch.run(stop)), leaves)
 
 
-def _dismiss(group: asyncio.TaskGroup, running: dict[str, _Running], wanted: dict[str, Target]) -> bool:
+def _dismiss(
+    group: asyncio.TaskGroup, running: dict[str, _Running], wanted: dict[str, Target], *, since: float
+) -> bool:
     """Lets go whoever is not wanted as he is; True when one of them has a rollback to bring to its end first."""
     for name, each in list(running.items()):
         each.leaves = each.stop.is_set() or wanted.get(name) != each.target
@@ -79,6 +103,8 @@ def _dismiss(group: asyncio.TaskGroup, running: dict[str, _Running], wanted: dic
         elif each.task.done():
             del running[name]
         elif each.leaves and not each.watch.is_rolling_back:
+            if name not in wanted or wanted[name].mode is not Mode.ENFORCE:
+                each.watch.retire(since)
             each.stop.set()
     return any(each.leaves and not each.stop.is_set() for each in running.values())
 

@@ -6,6 +6,7 @@ Law: a set is whole or it is not there; whatever goes wrong while reading is a p
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,16 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The targets of all files. ``digest`` is a hash of the files' names and contents; ``warnings`` stop nothing."""
+    """The targets of all files.
+
+    ``digest`` is a hash of the files' names and contents; ``warnings`` stop nothing. ``since`` is when the files came,
+    in Unix seconds: of a mounted ConfigMap when the kubelet brought it, of any other folder when it was read.
+    """
 
     targets: tuple[Target, ...]
     digest: str
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    since: float = field(default=0.0, compare=False)
 
 
 def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
@@ -36,7 +42,7 @@ def read_rules(*paths: Path) -> RuleSet | tuple[Problem, ...]:
     if problems := reading.all_problems(files):
         return problems
     targets = tuple(file.target for file in files.values() if file.target is not None)
-    return RuleSet(targets, reading.digest(), _warnings(files))
+    return RuleSet(targets, reading.digest(), _warnings(files), reading.since)
 
 
 def fingerprint(folder: Path) -> str:
@@ -57,12 +63,13 @@ def _warnings(files: Mapping[str, RuleFile]) -> tuple[Problem, ...]:
     return tuple(sorted(problem for file in files.values() for problem in file.warnings))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
-    """The texts of files by name, and the problems of those that have none."""
+    """The texts of files by name, the problems of those that have none, and when they came."""
 
     texts: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    since: float = field(default_factory=time.time)
 
     def parsed(self) -> dict[str, RuleFile]:
         return {name: parse_rule_file(name, text) for name, text in self.texts.items()}
@@ -89,6 +96,7 @@ def _read(paths: Sequence[Path]) -> _Reading:
                 seen.add(real)
                 whole.texts[name] = text
         whole.problems.extend(reading.problems)
+        whole.since = reading.since
     return whole
 
 
@@ -97,9 +105,17 @@ def _read_folder(folder: Path) -> _Reading:
     for _ in range(_ATTEMPTS):
         state = _state_of(folder)
         reading = _read_state(folder, state)
+        reading.since = _since(state, reading.since) if state != folder else reading.since
         if not reading.problems or _state_of(folder) == state:
             break
     return reading
+
+
+def _since(state: Path, read_at: float) -> float:
+    try:
+        return state.stat().st_mtime  # the kubelet makes a new folder for each content, and only for a new one
+    except OSError:
+        return read_at
 
 
 def _read_state(folder: Path, state: Path) -> _Reading:

@@ -18,7 +18,7 @@ from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 
 _log = structlog.get_logger()
-_WARNINGS = frozenset({Event.BLIND, Event.CLUSTER})
+_WARNINGS = frozenset({Event.BLIND, Event.CLUSTER, Event.OUTDATED})
 
 
 class Telling:
@@ -42,8 +42,8 @@ class Telling:
                 self._metrics.written("any", transition.after)
             case Event.FINISHED:
                 self._metrics.rollback_ended(transition.target, transition.after)
-            case Event.PHASE | Event.BLIND | Event.VERIFIED | Event.STAGE | Event.FORWARD | Event.ALREADY:
-                pass
+            case _:
+                pass  # it has no number of its own
 
     def alert(self, alert: Alert) -> None:
         """Into the outbox, and into the log: a webhook may be down."""

@@ -14,6 +14,7 @@ from watchdog.core import contest
 from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
 from watchdog.core.contest import is_superseded
 from watchdog.core.durations import show_duration
+from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import ServiceStatus, TargetStatus, Trip, TrippedRule
 from watchdog.core.ownership import other_manager
@@ -42,6 +43,7 @@ class Reason(StrEnum):
     GOOD_NOT_READY = "good_not_ready"
     CONTESTED = "contested"
     ALTERED = "altered"
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Situation:
     ``other_breaches`` names the tripped rules that breach on the other color too; of a fleet of ``fleet_size`` targets,
     ``others_tripped`` others were rolled back within the last `STORM_SECONDS`. A person may override the guards of
     `OVERRIDABLE`, and undo the trip with the id ``undoes``. ``instance`` is this watchdog: `core/ownership.py`.
+    ``is_outdated`` says that newer rules than the target's are in force: `core/inforce.py`.
     """
 
     target: Target
@@ -85,6 +88,7 @@ class Situation:
     overrides: frozenset[Reason] = frozenset()
     undoes: str = ""
     instance: str = ""
+    is_outdated: bool = False
 
     @property
     def bad(self) -> str:
@@ -335,6 +339,20 @@ def altered(situation: Situation) -> Hold | None:
     return Hold(reason=Reason.ALTERED, sentence=sentence)
 
 
+def outdated(situation: Situation) -> Hold | None:
+    """The rollback was begun by newer rules, with a Service that these do not know: half of it would be left."""
+    trip = situation.journal.trip
+    known = {service.name for service in situation.target.services}
+    unknown = sorted(set(trip.selectors) - known) if trip and situation.is_outdated else []
+    if not trip or not unknown:
+        return None
+    sentence = (
+        f"the rollback {trip.id} was begun by newer rule files than this replica has, with {', '.join(unknown)}: it "
+        f"goes on when they arrive, or in {show_duration(LAG_SECONDS)} without"
+    )
+    return Hold(reason=Reason.OUTDATED, sentence=sentence)
+
+
 NEW_TRIP: tuple[Guard, ...] = (
     unreadable,
     foreign,
@@ -361,4 +379,13 @@ OVERRIDABLE = frozenset(
         Reason.STORM,
     }
 )
-OPEN_TRIP: tuple[Guard, ...] = (unreadable, foreign, paused, dry_run, altered, contested, good_is_hopeless)
+OPEN_TRIP: tuple[Guard, ...] = (
+    unreadable,
+    foreign,
+    paused,
+    dry_run,
+    outdated,
+    altered,
+    contested,
+    good_is_hopeless,
+)

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from watchdog.core.alert import Alert
 from watchdog.core.annotations import KNOWN_GOOD
+from watchdog.core.inforce import InForce
 from watchdog.core.instant import Instant
 from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Trip
 
@@ -51,7 +52,8 @@ class Journal:
 
     ``vouched`` holds, by color, the release that a person called good; ``outbox`` the alerts that are still to be sent.
     ``paused_since`` is when the target was first seen paused, None while it is not. ``mixed_at`` is when pods of an
-    earlier revision were last seen beside those of the active release.
+    earlier revision were last seen beside those of the active release. ``in_force`` says by which rules it is watched,
+    whichever replica does so.
     """
 
     target: str
@@ -63,6 +65,7 @@ class Journal:
     mixed_at: Instant | None = None
     finished: tuple[FinishedTrip, ...] = ()
     outbox: tuple[Alert, ...] = ()
+    in_force: InForce | None = None
 
     @property
     def last_trip(self) -> FinishedTrip | None:

@@ -18,7 +18,7 @@ from watchdog.core.journal import Journal, trips
 SCHEMA = 1
 TRIPPED = "tripped"
 _JOURNAL = TypeAdapter(Journal)
-_PARTS = ("trip", "stays", "vouched", "paused_since", "mixed_at", "finished", "states", "outbox")
+_PARTS = ("trip", "stays", "vouched", "paused_since", "mixed_at", "finished", "in_force", "states", "outbox")
 
 
 class NewerSchemaError(UnreadableRecordError):

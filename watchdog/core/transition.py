@@ -20,6 +20,7 @@ class Event(StrEnum):
     FINISHED = "finished"
     FORWARD = "forward"
     ALREADY = "already"
+    OUTDATED = "outdated"
     CLUSTER = "cluster"
 
 
