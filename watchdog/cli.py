@@ -227,8 +227,8 @@ def pull_request(
 def _run(settings: "Settings") -> None:
     import structlog  # noqa: PLC0415
 
+    from watchdog.clients import MissingSourceError  # noqa: PLC0415
     from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
-    from watchdog.daemon import MissingSourceError  # noqa: PLC0415
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415
     from watchdog.ruleset import RuleSet, read_rules  # noqa: PLC0415

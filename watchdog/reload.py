@@ -33,6 +33,10 @@ class ReloadListener(Protocol):
         """The files changed, and the set before them stays in force. ``fingerprint`` is that of the refused files."""
         ...
 
+    async def looked(self) -> None:
+        """A look has ended, whatever was found."""
+        ...
+
 
 class Reloader:
     """Looks at one folder. ``apply`` puts a set in force; it raises RefusedError before it has changed anything."""
@@ -52,6 +56,7 @@ class Reloader:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self.look()
+            await self._listener.looked()
 
     async def look(self) -> None:
         """Does what has to be done when the files are others than at the last look."""

@@ -1,6 +1,7 @@
 """Tells what became of changed rule files: to the log, the metrics, people, and on the watchdog's own Deployment.
 
-Law: a refusal is told once for each state of the files, by one of the replicas; nothing in here raises.
+Law: a refusal is told to people once for each state of the files, by the replica that speaks for all of them or by the
+next one that does; nothing in here raises.
 """
 
 import hashlib
@@ -24,7 +25,8 @@ _log = structlog.get_logger()
 class RulesNews:
     """Is told by the `Reloader`.
 
-    ``speaks`` says whether it is this replica that tells people; ``myself`` is None where no Event may be written.
+    ``speaks`` says whether it is this replica that tells people; ``myself`` is asked for the Deployment to tell on, and
+    says None where no Event may be written.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class RulesNews:
         metrics: Metrics,
         post: Callable[[Alert], None],
         speaks: Callable[[], bool],
-        myself: Myself | None,
+        myself: Callable[[], Myself | None],
     ) -> None:
         self._cluster = cluster
         self._metrics = metrics
@@ -42,6 +44,7 @@ class RulesNews:
         self._speaks = speaks
         self._myself = myself
         self._refused = ""
+        self._untold: Alert | None = None
 
     async def reloaded(self, rules: RuleSet) -> None:
         """The set is in force."""
@@ -51,7 +54,7 @@ class RulesNews:
             _log.warning("rule warning", sentence=str(problem))
         if self._refused and self._speaks():
             self._post(rules_accepted(self._refused, namespace=self._namespace, now=time.time()))
-        self._refused = ""
+        self._refused, self._untold = "", None
 
     async def refused(self, problems: Sequence[str], fingerprint: str) -> None:
         """The set before it stays in force."""
@@ -59,22 +62,30 @@ class RulesNews:
         self._refused = hashlib.sha256(fingerprint.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         for problem in problems:
             _log.error("rules refused", sentence=problem)
-        if self._speaks():
-            alert = rules_refused(problems, self._refused, namespace=self._namespace, now=time.time())
-            self._post(alert)
-            await self._emit(alert)
+        self._untold = rules_refused(problems, self._refused, namespace=self._namespace, now=time.time())
+        await self.looked()
+
+    async def looked(self) -> None:
+        """Tells people of a refusal, as soon as it is this replica that does; another one may have, and have gone."""
+        if self._untold is not None and self._speaks():
+            alert, self._untold = self._untold, None
+            if await self._is_news(alert):
+                self._post(alert)
 
     @property
     def _namespace(self) -> str:
-        return self._myself.namespace if self._myself else ""
+        myself = self._myself()
+        return myself.namespace if myself else ""
 
-    async def _emit(self, alert: Alert) -> None:
-        if self._myself is None:
-            return
-        namespace, name = self._myself.namespace, self._myself.deployment
+    async def _is_news(self, alert: Alert) -> bool:
+        """False when the Event is there, by which another replica has told it; an Event that fails stops no alert."""
+        if (myself := self._myself()) is None:
+            return True
         try:
-            found = await self._cluster.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
-            event = refused_event(name, found["metadata"]["uid"], alert.text, occasion=alert.key)
-            await emit(self._cluster, namespace, event, now=alert.at)
+            path = f"/apis/apps/v1/namespaces/{myself.namespace}/deployments/{myself.deployment}"
+            found = await self._cluster.get(path)
+            event = refused_event(myself.deployment, found["metadata"]["uid"], alert.text, occasion=alert.key)
+            return await emit(self._cluster, myself.namespace, event, now=alert.at)
         except ClusterError as error:
             _log.warning("event not written", sentence=str(error))
+            return True

@@ -13,8 +13,8 @@ _API_VERSION = {"Service": "v1", "Deployment": "apps/v1"}
 _NOTE_BYTES = 1024
 
 
-async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: float) -> None:
-    """Creates the Event unless it is there already. Raises ClusterError."""
+async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: float) -> bool:
+    """Creates the Event; False when it was there already. Raises ClusterError."""
     told = hashlib.sha256(f"{event.uid}/{event.reason}/{event.occasion}".encode()).hexdigest()[:16]
     regarding = {
         "apiVersion": _API_VERSION[event.kind],
@@ -40,4 +40,5 @@ async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: flo
     try:
         await cluster.create(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
     except ConflictError:
-        return  # told before
+        return False  # told before
+    return True
