@@ -75,6 +75,7 @@ class Installation:
         """Looks at the files for ever; ``rules`` are what they said at the start."""
         news = RulesNews(
             self.cluster,
+            rules,
             metrics=self.metrics,
             post=self.reporter.alert,
             speaks=lambda: self.standing is None or self.standing.holds_the_first,

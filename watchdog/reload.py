@@ -1,6 +1,7 @@
 """Reads the rule files again when their content changes, and puts the new set in force as a whole, or not at all.
 
-Law: a set with a problem changes nothing but what people are told; whatever is in force was read without one.
+Law: a set with a problem changes nothing but what people are told; whatever is in force was read without one. What
+somebody is still saving is not read: files outside of a mounted ConfigMap have to be the same in two looks.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from watchdog.core.rules.problem import Problem
-from watchdog.ruleset import RuleSet, fingerprint, read_rules
+from watchdog.ruleset import RuleSet, fingerprint, is_swapped_whole, read_rules
 
 LOOK_SECONDS = 2.0
 
@@ -48,6 +49,7 @@ class Reloader:
         self._folder = folder
         self._digest = rules.digest
         self._seen = rules.digest
+        self._unsettled = ""
         self._apply = apply
         self._listener = listener
 
@@ -62,7 +64,7 @@ class Reloader:
         """Does what has to be done when the files are others than at the last look."""
         # In a thread: a folder may be large, or lie on a disk that hangs; the loop must not notice.
         seen = await asyncio.to_thread(fingerprint, self._folder)
-        if seen == self._seen:
+        if seen == self._seen or await self._is_being_saved(seen):
             return
         self._seen = seen
         read = await asyncio.to_thread(read_rules, self._folder)
@@ -70,6 +72,11 @@ class Reloader:
             await self._take(read)
         else:
             await self._listener.refused([str(problem) for problem in _errors(read)], seen)
+
+    async def _is_being_saved(self, seen: str) -> bool:
+        """True until the files have stood still from one look to the next: half a file may be well formed."""
+        before, self._unsettled = self._unsettled, seen
+        return seen != before and not await asyncio.to_thread(is_swapped_whole, self._folder)
 
     async def _take(self, rules: RuleSet) -> None:
         if rules.digest != self._digest:

@@ -6,7 +6,7 @@ next one that does; nothing in here raises.
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -16,6 +16,7 @@ from watchdog.cluster.observe import Myself
 from watchdog.core.alert import Alert
 from watchdog.core.messages import rules_accepted, rules_refused
 from watchdog.core.objectevents import refused_event
+from watchdog.core.rules.language import Target
 from watchdog.ruleset import RuleSet
 from watchdog.web.metrics import Metrics
 
@@ -25,13 +26,14 @@ _log = structlog.get_logger()
 class RulesNews:
     """Is told by the `Reloader`.
 
-    ``speaks`` says whether it is this replica that tells people; ``myself`` is asked for the Deployment to tell on, and
-    says None where no Event may be written.
+    ``rules`` are in force at the start. ``speaks`` says whether it is this replica that tells people; ``myself`` is
+    asked for the Deployment to tell on, and says None where no Event may be written.
     """
 
     def __init__(
         self,
         cluster: Cluster,
+        rules: RuleSet,
         *,
         metrics: Metrics,
         post: Callable[[Alert], None],
@@ -39,6 +41,7 @@ class RulesNews:
         myself: Callable[[], Myself | None],
     ) -> None:
         self._cluster = cluster
+        self._targets = _by_name(rules)
         self._metrics = metrics
         self._post = post
         self._speaks = speaks
@@ -49,7 +52,7 @@ class RulesNews:
     async def reloaded(self, rules: RuleSet) -> None:
         """The set is in force."""
         self._metrics.rules_reloaded(at=time.time())
-        _log.info("rules reloaded", digest=rules.digest, targets=len(rules.targets))
+        _log.info("rules reloaded", digest=rules.digest, targets=len(rules.targets), **self._difference(rules))
         for problem in rules.warnings:
             _log.warning("rule warning", sentence=str(problem))
         if self._refused and self._speaks():
@@ -72,6 +75,17 @@ class RulesNews:
             if await self._is_news(alert):
                 self._post(alert)
 
+    def _difference(self, rules: RuleSet) -> dict[str, list[str]]:
+        """The names of the targets that came, went and changed, each where there are some."""
+        before, now = self._targets, _by_name(rules)
+        self._targets = now
+        names = {
+            "added": sorted(now.keys() - before.keys()),
+            "removed": sorted(before.keys() - now.keys()),
+            "changed": sorted(name for name in now.keys() & before.keys() if now[name] != before[name]),
+        }
+        return {what: found for what, found in names.items() if found}
+
     @property
     def _namespace(self) -> str:
         myself = self._myself()
@@ -89,3 +103,7 @@ class RulesNews:
         except ClusterError as error:
             _log.warning("event not written", sentence=str(error))
             return True
+
+
+def _by_name(rules: RuleSet) -> Mapping[str, Target]:
+    return {target.target: target for target in rules.targets}

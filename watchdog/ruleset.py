@@ -51,6 +51,11 @@ def fingerprint(folder: Path) -> str:
     return "\n".join([reading.digest(), *map(str, reading.problems)])
 
 
+def is_swapped_whole(folder: Path) -> bool:
+    """True for a mounted ConfigMap: no file of it is ever seen half written."""
+    return (folder / _CONFIG_MAP).is_dir()
+
+
 def check_rules(*paths: Path) -> tuple[dict[str, Target], tuple[Problem, ...]]:
     """The target of each file that is well, and every problem and warning of all of them."""
     reading = _read(paths)
@@ -131,8 +136,7 @@ def _read_state(folder: Path, state: Path) -> _Reading:
 
 
 def _state_of(folder: Path) -> Path:
-    mounted = folder / _CONFIG_MAP
-    return mounted.resolve() if mounted.is_dir() else folder
+    return (folder / _CONFIG_MAP).resolve() if is_swapped_whole(folder) else folder
 
 
 def is_rule_file(path: Path) -> bool:
