@@ -21,10 +21,10 @@ from tests.stack.wait import eventually
 from tests.test_loop import SERVICES, WELL, Ear, Script
 from tests.test_ruleset import RULES, mount, write
 from watchdog.cluster.client import Cluster
-from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.model import Measurement, Phase
-from watchdog.core.rules.language import Target
+from watchdog.core.rules.language import Mode, Target
 from watchdog.core.transition import Event
 from watchdog.daemon import run
 from watchdog.loop import Watch
@@ -210,10 +210,26 @@ class Shop:
             target,
             cluster=self.cluster,
             sources={"prometheus": self.script},
-            journal=ConfigMapJournal(self.cluster, "banking-app", target.target),
+            journal=self.journal(target),
             reporter=self.ear,
+            rules_since=self.roster.since,
         )
         return watch
+
+    def journal(self, target: Target) -> JournalStore:
+        """As the daemon keeps it."""
+        if target.mode is Mode.DRY_RUN:
+            return MemoryJournal(target.target)
+        return ConfigMapJournal(self.cluster, "banking-app", target.target)
+
+    async def has_in_force(self, *alerts: str) -> None:
+        """Returns when the journal says that these rules of the banking application are in force."""
+        deadline = asyncio.get_running_loop().time() + 10
+        while (found := (await self.journal(banking()).load()).in_force) is None or alerts != tuple(
+            name.partition("/")[0] for name in found.rules
+        ):
+            assert asyncio.get_running_loop().time() < deadline, found
+            await asyncio.sleep(0.05)
 
     def phases(self, name: str) -> dict[str, Phase]:
         """The phases of the rules, as the next watch would read them."""
@@ -259,7 +275,7 @@ async def shop(*targets: Target) -> AsyncIterator[Shop]:
         for deployment in ("backend-blue", "frontend-blue"):
             world.annotate("deployments", deployment, KNOWN_GOOD, "true")
         found, stopping = Shop(cluster), asyncio.Event()
-        found.roster = Roster(targets)
+        found.roster = Roster(targets, since=1.0)
         group.create_task(found.roster.watch(found.watch, stopping))
         try:
             yield found
@@ -323,6 +339,39 @@ async def test_F72_a_rollback_is_brought_to_its_end_by_the_rules_that_began_it(a
         await eventually(lambda: watched.begun == [before, *after], "the new rules are in force")
         assert watched.ear.told(Event.SELECTOR) == ["blue", "blue"]
         assert watched.ear.told(Event.REPLICAS) == ["0", "0"]
+
+
+async def test_F72_a_target_under_another_name_waits_for_its_services_in_another_shard_too() -> None:
+    before, after = banking(), banking(target="banking-again")
+    async with shop() as watched, asyncio.TaskGroup() as group:
+        stopping, roster = asyncio.Event(), Roster([before])
+        group.create_task(roster.watch(watched.watch, stopping, belongs=lambda target: target.target == "banking-app"))
+        group.create_task(roster.watch(watched.watch, stopping, belongs=lambda target: target.target != "banking-app"))
+        watched.script.answers = {"green": Measurement(value=0.3), "blue": Measurement.nodata("no traffic")}
+        await eventually(lambda: watched.ear.told(Event.SELECTOR), "the first Service is switched")
+        watched.script.answers = {"green": Measurement(value=0.3), "blue": WELL}
+        roster.replace([after])
+        await eventually(lambda: watched.ear.told(Event.FINISHED), "the rollback has ended", within=60)
+        assert watched.begun == [before]
+        await eventually(lambda: watched.begun == [before, after], "the new name is watched")
+        stopping.set()
+
+
+@pytest.mark.parametrize(
+    ("after", "force"),
+    [
+        pytest.param([], (), id="taken away"),
+        pytest.param([banking(mode="dry-run")], (), id="only watched from now on"),
+        pytest.param([banking(rules=[rule("Other")])], ("Other",), id="changed"),
+    ],
+)
+async def test_F71_a_target_that_is_left_says_so_to_replicas_that_lag(
+    after: list[Target], force: tuple[str, ...]
+) -> None:
+    async with shop(banking()) as watched:
+        await watched.has_in_force("ErrorRatio")
+        watched.roster.replace(after, since=2.0)
+        await watched.has_in_force(*force)
 
 
 MOUNTED = """\

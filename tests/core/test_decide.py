@@ -186,6 +186,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "foreign",
         "paused",
         "dry_run",
+        "outdated",
         "altered",
         "contested",
         "good_is_hopeless",
@@ -206,6 +207,23 @@ def test_F53_selectors_that_would_lose_pods_say_which_key_is_missing() -> None:
 
 def _with_selection(service: ServiceStatus, lost: dict[str, Selected]) -> ServiceStatus:
     return replace(service, would_select=dict(service.would_select) | lost)
+
+
+@pytest.mark.parametrize(
+    ("is_outdated", "services", "expected"),
+    [
+        pytest.param(True, ("backend", "frontend", "search"), Reason.OUTDATED, id="F71 older rules lack a Service"),
+        pytest.param(True, ("backend", "frontend"), None, id="the same Services"),
+        pytest.param(False, ("backend", "frontend", "search"), None, id="a Service that was taken away since"),
+    ],
+)
+def test_a_rollback_that_newer_rules_have_begun(
+    *, is_outdated: bool, services: tuple[str, ...], expected: Reason | None
+) -> None:
+    within = target()
+    begun = trip(selectors={name: {"color": "green"} for name in services})
+    seen = status(within, ("blue", "green"), trip=begun)
+    assert reason(deciding(within, seen, tripped=(), is_outdated=is_outdated)) is expected
 
 
 OPEN = {TRIP: "{}"}
