@@ -16,8 +16,8 @@ from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence, is_blind, is_starved
 from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.instant import show_instant
-from watchdog.core.journal import Journal, last_left
-from watchdog.core.model import Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.journal import Journal, last_left, left_firing
+from watchdog.core.model import FinishedTrip, Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
 from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
@@ -189,18 +189,26 @@ class Announcer:
         if since is not None and days > 0:
             self._alert(messages.still_paused(self._target, status, since=since, days=days, now=now))
 
-    def forward(self, before: Journal, after: Journal, status: TargetStatus) -> None:
-        """Tells that somebody gave the traffic back to a color that a finished rollback had left."""
-        last = last_left(before, after)
-        if last is None:
-            return
+    def switched_by_others(
+        self, before: Journal, after: Journal, rules: tuple[TrippedRule, ...], status: TargetStatus
+    ) -> None:
+        """Tells once of a switch that is not ours: back to what a rollback had left, or away from what was firing."""
+        left = left_firing(before, after)
+        firing = rules if left is not None else ()
+        if (last := last_left(before, after)) is not None:
+            self._forward(last, after, firing, status)
+        elif left is not None:
+            self._already(firing, status, left=left[0], good=left[1])
+
+    def _forward(
+        self, last: FinishedTrip, after: Journal, rules: tuple[TrippedRule, ...], status: TargetStatus
+    ) -> None:
         stay = after.stays[-1]
         sentence = f"{last.trip.id} had left {stay.color}; {stay.by or 'somebody'} switched back to it"
         self.changed(Event.FORWARD, moved=(last.trip.good, stay.color), sentence=sentence)
-        self._alert(messages.forward(self._target, last, stay, status, now=self._clock()))
+        self._alert(messages.forward(self._target, last, stay, status, rules, now=self._clock()))
 
-    def already(self, rules: tuple[TrippedRule, ...], status: TargetStatus, *, left: str, good: str) -> None:
-        """Tells that somebody else has switched away from a color on which rules were firing."""
+    def _already(self, rules: tuple[TrippedRule, ...], status: TargetStatus, *, left: str, good: str) -> None:
         alert = messages.already(self._target, rules, status, left=left, good=good, now=self._clock())
         self.changed(Event.ALREADY, moved=(left, good), sentence=alert.text)
         self._alert(alert)

@@ -24,7 +24,6 @@ from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, de
 from watchdog.core.evaluate import firing, tripped
 from watchdog.core.inforce import InForce, in_force, newest, says_the_same
 from watchdog.core.journal import (
-    left_firing,
     post,
     see,
     share,
@@ -193,9 +192,7 @@ class Watch:
         self._put_in_force(now)
         before, rules = self._known.journal, firing(self._target, self._evidence.states())
         self._known.journal = see(before, status, firing=bool(rules), now=now)
-        self._announcer.forward(before, self._known.journal, status)
-        if (switched := left_firing(before, self._known.journal)) is not None:
-            self._announcer.already(rules, status, left=switched[0], good=switched[1])
+        self._announcer.switched_by_others(before, self._known.journal, rules, status)
 
     def _take_over(self) -> None:
         """What another process has begun or not told counts as ours."""

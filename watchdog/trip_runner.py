@@ -201,7 +201,8 @@ class TripRunner:
         try:
             await apply(self._cluster, self._target.namespace, step, now=now, instance=self._instance)
         except AlteredError as error:
-            held = replace(self._known.journal.trip or trip, altered=str(error))
+            trip = self._known.journal.trip or trip
+            held = replace(trip, altered=str(error), times_altered=trip.times_altered + 1)
             self._known.journal = replace(self._known.journal, trip=held)
             await self._known.keep()
             raise

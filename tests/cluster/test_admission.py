@@ -105,6 +105,12 @@ async def test_F90_what_a_policy_changes_on_its_way_is_not_written_again(
             seen = ear.ticks
             await eventually(lambda: ear.ticks > seen + 2, "it looks on")
         assert len(patches(bank, resource)) == 1, "written once, and not again"
+        async with watching(bank, kubeconfig, pace=PACE) as ear:
+            bank.annotate("frontend-service", {PAUSED: "true"})
+            await eventually(lambda: ear.told(Event.DECISION)[-1:] == ["paused"], "somebody pauses")
+            bank.annotate("frontend-service", {PAUSED: None})
+            await eventually(lambda: ear.told(Event.DECISION)[-1:] == ["altered"], "it is changed once more")
+            assert ear.alerts[-1].key.endswith("/2"), "that is another alert, which no receiver drops"
 
     async with watching(bank, kubeconfig, pace=PACE) as ear:
         bank.annotate("frontend-service", {PAUSED: "true"})

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from tests.core.making import NOW, status, target, trip
+from watchdog.core import messages
 from watchdog.core.annotations import FLUX_PAUSED, FLUX_RECONCILE, REPLICAS, TRIP, is_flux_off
+from watchdog.core.decide import Hold, Reason
 from watchdog.core.flux import pause_command, resume_command, resuming
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.plan import Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, SwitchSelector, plan
@@ -96,6 +98,16 @@ def test_F62_people_are_told_how_flux_goes_on() -> None:
     assert does == "let Flux go on"
     assert command == f"kubectl -n banking-app annotate {names} {FLUX_RECONCILE}- {FLUX_PAUSED}-"
     assert resume_command(PAUSE, status(PAUSE)) == ()
+
+
+def test_F62_what_a_trip_that_is_left_to_another_installation_has_paused_is_told() -> None:
+    """Nothing is written there any more, and Flux might take the pods away on which the other one's traffic rests."""
+    paused, others = {FLUX_PAUSED: trip().id}, {FLUX_PAUSED: "another-1"}
+    seen = status(PAUSE, deployment_fields={"blue": {"annotations": paused}, "green": {"annotations": others}})
+    hold = Hold(reason=Reason.FOREIGN, sentence="another watchdog acts")
+    commands = dict(messages.held(PAUSE, hold, seen, trip(), (), now=NOW).commands)
+    assert "deployment/backend-blue deployment/frontend-blue kustomize" in commands["let Flux go on"]
+    assert "green" not in commands["let Flux go on"]
 
 
 def test_F62_people_are_told_how_flux_leaves_alone_what_a_rollback_writes() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.making import NOW, deployment, status, target, trip
+from tests.core.making import NOW, TRIPPED, deployment, status, target, trip
 from watchdog.core import advice, messages
 from watchdog.core.annotations import TRIP
 from watchdog.core.contest import is_superseded
@@ -207,3 +207,11 @@ def test_F63_what_is_told_of_a_switch_forward(by: str, ready: int, said: str) ->
     assert said in alert.text
     assert "it is the release that was rolled back" in alert.text
     assert ("kustomize" in alert.text) is (by == "kustomize-controller")
+
+
+def test_F63_a_switch_forward_from_a_color_that_fails_is_one_message() -> None:
+    seen = status(target())
+    stay = Stay(color="green", release=BEGUN.release, since=NOW + 60, by="helm")
+    alert = messages.forward(target(), LEFT, stay, seen, (TRIPPED,), now=NOW + 60)
+    assert "blue was failing when it was left: ErrorRatio is 0.3, healthy is at most 0.05, since" in alert.text
+    assert alert.rules == (TRIPPED,)

@@ -48,13 +48,17 @@ def pause_command(target: Target, trip: Trip, status: TargetStatus) -> str:
     return f"kubectl -n {target.namespace} annotate --overwrite {names} {annotations}" if names else ""
 
 
-def resume_command(target: Target, status: TargetStatus) -> tuple[tuple[str, str], ...]:
-    """How a person gives everything back that we have marked; nothing when there is none."""
-    services = [each.name for each in status.services if FLUX_PAUSED in each.annotations]
-    deployments = sorted({each.name for each in status.deployments.values() if FLUX_PAUSED in each.annotations})
+def resume_command(target: Target, status: TargetStatus, trip: Trip | None = None) -> tuple[tuple[str, str], ...]:
+    """How a person gives back what we have marked, all of it or what one trip has; nothing when there is none."""
+    services = [each.name for each in status.services if _is_marked(each, trip)]
+    deployments = sorted({each.name for each in status.deployments.values() if _is_marked(each, trip)})
     names = " ".join(_typed(services, deployments))
     command = f"kubectl -n {target.namespace} annotate {names} {FLUX_RECONCILE}- {FLUX_PAUSED}-"
     return (("let Flux go on", command),) if names else ()
+
+
+def _is_marked(found: Owned, trip: Trip | None) -> bool:
+    return FLUX_PAUSED in found.annotations and (trip is None or found.annotations[FLUX_PAUSED] == trip.id)
 
 
 def _typed(services: Iterable[str], deployments: Iterable[str]) -> list[str]:

@@ -61,8 +61,19 @@ def superseded(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, 
     return replace(told, commands=(*told.commands, *resume_command(target, status)))
 
 
-def forward(target: Target, last: FinishedTrip, stay: Stay, status: TargetStatus, *, now: float) -> Alert:
-    """Somebody gave the traffic back to the color that a finished rollback had left: that is taken for intent."""
+def forward(
+    target: Target,
+    last: FinishedTrip,
+    stay: Stay,
+    status: TargetStatus,
+    rules: tuple[TrippedRule, ...] = (),
+    *,
+    now: float,
+) -> Alert:
+    """Somebody gave the traffic back to the color that a finished rollback had left: that is taken for intent.
+
+    ``rules`` were firing on the color that was left for it.
+    """
     trip, service = last.trip, status.services[0]
     ready = sum(each.would_select[stay.color].ready for each in status.services)
     pods = "the release that was rolled back" if stay.release == trip.release else "a newer release"
@@ -71,6 +82,8 @@ def forward(target: Target, last: FinishedTrip, stay: Stay, status: TargetStatus
         f"{trip.id} had left; it is {pods}. Nothing is switched back for it: only fresh evidence counts, and after "
         f"the cooldown, {show_instant(last.finished_at + target.rollback.cooldown)}."
     )
+    if rules:
+        text += f" {trip.good} was failing when it was left: {_why(rules)}"
     if not ready:
         text += f" Its Services have no ready pods of {stay.color}."
     if is_gitops(stay.by):
@@ -84,6 +97,8 @@ def forward(target: Target, last: FinishedTrip, stay: Stay, status: TargetStatus
         text=text,
         from_color=trip.good,
         to_color=stay.color,
+        rules=rules,
+        notes=_notes(target, rules, color=trip.good),
         commands=(_look(target), *_by_hand(target, status, stay.color)),
     )
 
@@ -163,11 +178,11 @@ def held(
 ) -> Alert:
     """Something fires, or a rollback is half done, and the watchdog does not act."""
     rules = trip.rules if trip else rules
-    cures = _cures(target, trip, status) if trip and hold.reason is Reason.CONTESTED else ()
+    cures = _cures(target, trip, status, hold.reason) if trip else ()
     bad = trip.bad if trip else status.active
     return Alert(
         kind=AlertKind.HELD,
-        key="/".join((target.target, hold.reason, trip.id if trip else _episode(rules))),
+        key="/".join((target.target, hold.reason, _occasion(hold, trip) if trip else _episode(rules))),
         target=target.target,
         namespace=target.namespace,
         at=now,
@@ -179,6 +194,12 @@ def held(
         notes=_notes(target, rules, color=bad or ""),
         commands=(_look(target), *cures, *_by_hand(target, status, bad)),
     )
+
+
+def _occasion(hold: Hold, trip: Trip) -> str:
+    """A hold is told once in a trip; what is altered once more, after a person has looked, is another one."""
+    is_another = hold.reason is Reason.ALTERED and trip.times_altered > 1
+    return f"{trip.id}/{trip.times_altered}" if is_another else trip.id
 
 
 def rules_refused(problems: Sequence[str], files: str, *, namespace: str, now: float) -> Alert:
@@ -335,9 +356,11 @@ def _pause(target: Target) -> tuple[str, str]:
     return "pause the watchdog", f"kubectl -n {target.namespace} annotate service {service} {PAUSED}=true"
 
 
-def _cures(target: Target, trip: Trip, status: TargetStatus) -> tuple[tuple[str, str], ...]:
-    """What ends a fight and can be typed."""
-    if not any(is_flux(service) for service in contested(status, trip)):
+def _cures(target: Target, trip: Trip, status: TargetStatus, reason: Reason) -> tuple[tuple[str, str], ...]:
+    """What ends a fight, or puts right what a trip leaves to another installation, and can be typed."""
+    if reason is Reason.FOREIGN:
+        return resume_command(target, status, trip)
+    if reason is not Reason.CONTESTED or not any(is_flux(service) for service in contested(status, trip)):
         return ()
     return (("make Flux leave it alone", pause_command(target, trip, status)),)
 

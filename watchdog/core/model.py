@@ -222,7 +222,7 @@ class Trip:
     undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
     for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
     ``release`` is what ran in the bad color when it was decided, "" when nobody knows. ``altered`` says which write an
-    admission has changed on its way.
+    admission has changed on its way, and ``times_altered`` how often that was.
     """
 
     id: str
@@ -234,6 +234,7 @@ class Trip:
     replicas: Mapping[str, int] = field(default_factory=dict)
     reapplied: int = 0
     altered: str = ""
+    times_altered: int = 0
     overrides: tuple[str, ...] = ()
     undoes: str = ""
     release: str = ""
