@@ -18,25 +18,20 @@ from watchdog.announce import Announcer, Reporter
 from watchdog.clocks import Clock, EvenClock, boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.journal import JournalStore
-from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
+from watchdog.cluster.observe import MissingError, Myself
 from watchdog.core.alert import Alert
 from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
-from watchdog.core.evaluate import firing, tripped
-from watchdog.core.inforce import InForce, in_force, newest, says_the_same
-from watchdog.core.journal import (
-    post,
-    see,
-    share,
-    trips,
-)
+from watchdog.core.evaluate import tripped
+from watchdog.core.journal import post, share
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip, TrippedRule
-from watchdog.core.ownership import has_switched, without_others
+from watchdog.core.ownership import has_switched
 from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
 from watchdog.evidence import Evidence, Source
 from watchdog.fleet import Fleet
+from watchdog.lookout import Lookout
 from watchdog.recollection import Recollection
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
@@ -71,12 +66,10 @@ class Watch:
         sets that one.
         """
         self._target = target
-        self._cluster = cluster
         self._fleet = fleet or Fleet(1)
         self._reporter = reporter
         self._instance = instance
         self._dry_run = dry_run or target.mode is Mode.DRY_RUN
-        self._myself = myself
         self._clock = clock = EvenClock(clock or time.time, steady or clock or boot_clock)
         self._announcer = Announcer(
             target, cluster=cluster, reporter=reporter, post=self._post, events=not self._dry_run, clock=clock
@@ -94,7 +87,18 @@ class Watch:
             instance=instance,
             clock=clock,
         )
-        self._mine = None if rules_since is None else in_force(target, since=rules_since)
+        self._lookout = Lookout(
+            target,
+            cluster=cluster,
+            known=self._known,
+            evidence=self._evidence,
+            announcer=self._announcer,
+            fleet=self._fleet,
+            instance=instance,
+            myself=myself,
+            rules_since=rules_since,
+            clock=clock,
+        )
         self._retires: float | None = None
         self._urgent = False
         self._failing_since: float | None = None
@@ -114,8 +118,8 @@ class Watch:
         while not stopping.is_set():
             await self.tick()
             await self._rest(stopping, self._until_next_tick())
-        if self._retires is not None and self._mine is not None:
-            self._known.journal = replace(self._known.journal, in_force=InForce(since=self._retires))
+        if self._retires is not None and not self.is_rolling_back:
+            self._lookout.retire(self._retires)
             await self._try_to_keep()
 
     def retire(self, since: float) -> None:
@@ -168,37 +172,10 @@ class Watch:
             return None
 
     async def _observe(self) -> TargetStatus:
-        snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
-        now = self._clock()
-        status = without_others(status_of(self._target, snapshot, now=now), self._instance)
-        self._evidence.saw(status)
-        if await self._known.read(status):
-            self._take_over()
-        if self._known.unreadable:
-            return replace(status, unreadable=self._known.unreadable)
-        self._see(status, now=now)
-        self._trips.note_verified(status)
-        self._announcer.paused(status, self._known.journal.paused_since)
+        status = await self._lookout.look()
+        if not self._known.unreadable:
+            self._trips.note_verified(status)
         return status
-
-    def _put_in_force(self, now: float) -> None:
-        """Says by which rules this target is watched, unless a newer set than this one's has said so."""
-        if self._mine is not None:
-            force = newest(self._known.journal.in_force, self._mine, now=now)
-            self._known.journal = replace(self._known.journal, in_force=force)
-            self._evidence.obey(force)
-
-    def _see(self, status: TargetStatus, *, now: float) -> None:
-        self._put_in_force(now)
-        before, rules = self._known.journal, firing(self._target, self._evidence.states())
-        self._known.journal = see(before, status, firing=bool(rules), now=now)
-        self._announcer.switched_by_others(before, self._known.journal, rules, status)
-
-    def _take_over(self) -> None:
-        """What another process has begun or not told counts as ours."""
-        self._announcer.resend(self._known.journal.outbox)
-        for trip in trips(self._known.journal):
-            self._fleet.tripped(self._target.target, trip.started_at)
 
     def _post(self, alert: Alert) -> None:
         self._known.journal = post(self._known.journal, alert)
@@ -335,12 +312,8 @@ class Watch:
             instance=self._instance,
             others_tripped=self._fleet.others_tripped(self._target.target, now=now),
             fleet_size=self._fleet.size,
-            is_outdated=self._is_outdated(),
+            is_outdated=self._lookout.is_outdated,
         )
-
-    def _is_outdated(self) -> bool:
-        force = self._known.journal.in_force
-        return self._mine is not None and force is not None and not says_the_same(self._mine, force)
 
     # by hand
 
