@@ -4,20 +4,12 @@ Law: data goes to standard output and talk to standard error; 0 is well, 1 findi
 command does not need it does not import.
 """
 
-import asyncio
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
 from watchdog import __version__
-
-if TYPE_CHECKING:
-    from watchdog.settings import Settings
-
-OK, FINDINGS, USAGE = 0, 1, 2
 
 app = typer.Typer(
     name="watchdog",
@@ -57,21 +49,9 @@ def run(
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print the settings, redacted.")] = False,
 ) -> None:
     """Watch every target of the rule files until SIGTERM. Settings come from WATCHDOG_… variables."""
-    from watchdog.settings import SettingsError, load_settings  # noqa: PLC0415
+    from watchdog.commands.run import run as run_watchdog  # noqa: PLC0415
 
-    overrides: dict[str, object] = {}
-    if rules is not None:
-        overrides["rules"] = rules
-    if dry_run:
-        overrides["dry_run"] = True
-    try:
-        settings = load_settings(**overrides)
-    except SettingsError as error:
-        _stop(str(error), USAGE)
-    if print_settings:
-        typer.echo(json.dumps(settings.shown(), indent=2))
-    else:
-        _run(settings)
+    raise typer.Exit(run_watchdog(rules=rules, dry_run=dry_run, print_settings=print_settings))
 
 
 @app.command()
@@ -222,38 +202,6 @@ def pull_request(
         incidents=incidents,
     )
     raise typer.Exit(run_pull_request(options))
-
-
-def _run(settings: "Settings") -> None:
-    import structlog  # noqa: PLC0415
-
-    from watchdog.clients import MissingSourceError  # noqa: PLC0415
-    from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
-    from watchdog.daemon import run as run_daemon  # noqa: PLC0415
-    from watchdog.logs import configure_logging  # noqa: PLC0415
-    from watchdog.ruleset import RuleSet, read_rules  # noqa: PLC0415
-    from watchdog.settings import unknown_variables  # noqa: PLC0415
-    from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
-
-    rules = read_rules(settings.rules)
-    if not isinstance(rules, RuleSet):
-        _stop("\n".join(map(str, rules)), FINDINGS)
-    configure_logging(settings.log_format, settings.log_level)
-    for problem in rules.warnings:
-        structlog.get_logger().warning("rule warning", sentence=str(problem))
-    for name in unknown_variables(os.environ):
-        structlog.get_logger().warning("unknown setting", name=name)
-    try:
-        asyncio.run(run_daemon(settings, rules, reloads=True))
-    except (ConfigurationError, FrozenRulesError, MissingSourceError) as error:
-        _stop(str(error), USAGE)
-    except OSError as error:
-        _stop(f"cannot listen on {settings.listen}: {error}", USAGE)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
 
 
 @app.command()

@@ -50,6 +50,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(Clients(settings))
+        clients.open_for(rules.targets)
         cluster = await stack.enter_async_context(await Cluster.connect(settings.kubeconfig, settings.kube_context))
         outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)

@@ -113,8 +113,7 @@ def install(
     metrics: Metrics,
     health: Health,
 ) -> Installation:
-    """The parts, for these rules. Raises MissingSourceError."""
-    clients.open_for(rules.targets)
+    """The parts, for rules whose sources are open."""
     installation = Installation(
         settings=settings,
         cluster=cluster,

@@ -1,0 +1,64 @@
+"""`watchdog run`: reads the settings and the rules, and hands them to the daemon.
+
+Law: it starts with valid rules or not at all; 0 is an ordinary end, 1 a problem in a rule file, 2 a wrong setting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from watchdog.ruleset import RuleSet, read_rules
+from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
+
+OK, FINDINGS, USAGE = 0, 1, 2
+
+
+def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:
+    """Watches until it is told to stop, and returns the exit code; what is not given is what the environment says."""
+    overrides: dict[str, object] = {} if rules is None else {"rules": rules}
+    if dry_run:
+        overrides["dry_run"] = True
+    try:
+        settings = load_settings(**overrides)
+    except SettingsError as error:
+        return _stop(str(error), USAGE)
+    if print_settings:
+        sys.stdout.write(json.dumps(settings.shown(), indent=2) + "\n")
+        return OK
+    read = read_rules(settings.rules)
+    if not isinstance(read, RuleSet):
+        return _stop("\n".join(map(str, read)), FINDINGS)
+    return _watch(settings, read)
+
+
+def _watch(settings: Settings, rules: RuleSet) -> int:
+    # Imported here: settings and rules that are wrong are told without it.
+    import structlog  # noqa: PLC0415
+
+    from watchdog.clients import MissingSourceError  # noqa: PLC0415
+    from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
+    from watchdog.daemon import run as run_daemon  # noqa: PLC0415
+    from watchdog.logs import configure_logging  # noqa: PLC0415
+    from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
+
+    configure_logging(settings.log_format, settings.log_level)
+    for problem in rules.warnings:
+        structlog.get_logger().warning("rule warning", sentence=str(problem))
+    for name in unknown_variables(os.environ):
+        structlog.get_logger().warning("unknown setting", name=name)
+    try:
+        asyncio.run(run_daemon(settings, rules, reloads=True))
+    except (ConfigurationError, FrozenRulesError, MissingSourceError) as error:
+        return _stop(str(error), USAGE)
+    except OSError as error:
+        return _stop(f"cannot listen on {settings.listen}: {error}", USAGE)
+    return OK
+
+
+def _stop(message: str, code: int) -> int:
+    sys.stderr.write(message + "\n")
+    return code
