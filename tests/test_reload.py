@@ -489,6 +489,10 @@ async def test_F68_F70_a_daemon_keeps_its_rules_when_a_config_map_is_refused_and
         assert (second or 0) > (first or 0) > 0
         swap("..4", front=frontend())
         await dog.has("watchdog_rule_value", None, target="bank", alert="Errors")
+        swap("..5", bank=backend("-"))
+        await eventually(lambda: dog.alerts()[2:] == ["rules_refused"], "the same mistake once more is told once more")
+        swap("..6", front=frontend())
+        await eventually(lambda: dog.alerts()[3:] == ["resolved"], "and so is that it is well again")
 
 
 PODS = "kubernetes: {count: crash_loops}"

@@ -6,6 +6,7 @@ next one that does; nothing in here raises.
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -47,6 +48,7 @@ class RulesNews:
         self._speaks = speaks
         self._myself = myself
         self._refused = ""
+        self._mended: Counter[str] = Counter()
         self._untold: Alert | None = None
 
     async def reloaded(self, rules: RuleSet) -> None:
@@ -57,12 +59,15 @@ class RulesNews:
             _log.warning("rule warning", sentence=str(problem))
         if self._refused and self._speaks():
             self._post(rules_accepted(self._refused, namespace=self._namespace, now=time.time()))
+        self._mended[self._refused.partition("/")[0]] += 1
         self._refused, self._untold = "", None
 
     async def refused(self, problems: Sequence[str], fingerprint: str) -> None:
         """The set before it stays in force."""
         self._metrics.rules_refused()
-        self._refused = hashlib.sha256(fingerprint.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        files = hashlib.sha256(fingerprint.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        # The same mistake after it was mended is told as another one.
+        self._refused = "/".join((files, *(["again"] * self._mended[files])))
         for problem in problems:
             _log.error("rules refused", sentence=problem)
         self._untold = rules_refused(problems, self._refused, namespace=self._namespace, now=time.time())
