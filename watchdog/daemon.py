@@ -84,7 +84,7 @@ async def _work(parts: Installation, rules: RuleSet, *, outbox: Outbox, reloads:
     pulse = Pulse()
     async with asyncio.TaskGroup() as group:
         group.create_task(outbox.run())
-        beside = [group.create_task(_beat(parts.health, pulse))]
+        beside = [group.create_task(_beat(parts.health, pulse)), group.create_task(parts.mind_orphans())]
         await warn_of_missing_permissions(parts.cluster, parts.settings, rules.targets)
         if reloads:
             beside.append(group.create_task(parts.reload(rules)))

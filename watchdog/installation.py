@@ -14,8 +14,10 @@ from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJourn
 from watchdog.cluster.observe import Myself
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
+from watchdog.core.sharding import shard_of
 from watchdog.fleet import Fleet
 from watchdog.loop import Watch
+from watchdog.orphans import Orphans
 from watchdog.reload import RefusedError, Reloader
 from watchdog.rights import enforced, warn_of_missing_permissions
 from watchdog.roster import Roster
@@ -70,6 +72,23 @@ class Installation:
         self.health.rules_loaded(target.target for target in rules.targets)
         self.metrics.rules_loaded(rules.digest, _alerts(rules.targets))
         self.metrics.rules_reloaded(at=time.time())
+
+    async def mind_orphans(self) -> None:
+        """Looks for ever for rollbacks whose target is gone, where the journals of all targets are together."""
+        settings = self.settings
+        if settings.namespace is None or settings.dry_run:
+            return
+        orphans = Orphans(
+            self.cluster,
+            settings.namespace,
+            instance=instance_name(settings.namespace, name_in_leases(settings)),
+            is_minded=lambda name: self.roster.is_watched(name) or not self._speaks_for(name),
+            post=self.reporter.alert,
+        )
+        await orphans.run()
+
+    def _speaks_for(self, target: str) -> bool:
+        return self.standing is None or self.standing.holds(shard_of(target, self.settings.shards))
 
     async def reload(self, rules: RuleSet) -> None:
         """Looks at the files for ever; ``rules`` are what they said at the start."""

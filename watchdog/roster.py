@@ -46,6 +46,10 @@ class Roster:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    def is_watched(self, name: str) -> bool:
+        """True for a target in force, and for one that has to go and is still watched here."""
+        return any(target.target == name for target in self.targets) or any(name in running for running in self._shards)
+
     async def watch(
         self, watch_of: WatchOf, stopping: asyncio.Event, *, belongs: Callable[[Target], bool] = lambda _: True
     ) -> None:

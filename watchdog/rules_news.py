@@ -15,9 +15,9 @@ from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.events import emit
 from watchdog.cluster.observe import Myself
 from watchdog.core.alert import Alert
-from watchdog.core.messages import rules_accepted, rules_refused
 from watchdog.core.objectevents import refused_event
 from watchdog.core.rules.language import Target
+from watchdog.core.rules_messages import rules_accepted, rules_refused
 from watchdog.ruleset import RuleSet
 from watchdog.web.metrics import Metrics
 

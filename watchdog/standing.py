@@ -53,7 +53,11 @@ class Standing:
     @property
     def holds_the_first(self) -> bool:
         """True for the one replica that tells what concerns all of them."""
-        return 0 in self._held
+        return self.holds(0)
+
+    def holds(self, shard: int) -> bool:
+        """True while this replica acts for the shard."""
+        return shard in self._held
 
     def looked(self) -> None:
         """Ready, also without a shard: it stands by."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.making import NOW, rule, target
+from tests.core.making import NOW, RULE, rule, target
 from watchdog.core.inforce import LAG_SECONDS, InForce, in_force, newest, obeyed, says_the_same
 from watchdog.core.journal import Journal
 from watchdog.core.journal_text import read_journal, write_journal
@@ -14,9 +14,7 @@ from watchdog.core.rules.language import Target
 
 
 def shop(*alerts: str, **fields: object) -> Target:
-    return target(
-        rules=[rule(alert=alert).model_dump(by_alias=True, exclude_defaults=True) for alert in alerts], **fields
-    )
+    return target(rules=[RULE | {"alert": alert} for alert in alerts], **fields)
 
 
 def alerts(found: Target) -> list[str]:

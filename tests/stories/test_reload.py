@@ -21,6 +21,7 @@ ALWAYS = """
         prometheus: {{expr: vector(1)}}
         threshold: {{max: 0}}
         for: 1h
+        initial_delay: 0s
 """
 
 

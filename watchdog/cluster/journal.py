@@ -3,6 +3,7 @@
 Law: a journal is written over the one that was read and over no other; who has lost that race reads anew.
 """
 
+import contextlib
 from typing import Protocol
 
 from watchdog.cluster.client import (
@@ -17,6 +18,7 @@ from watchdog.cluster.client import (
 from watchdog.core.annotations import MANAGED_BY, UnreadableRecordError, json_pointer
 from watchdog.core.journal import Journal
 from watchdog.core.journal_text import read_journal, tripped_at, write_journal
+from watchdog.core.model import Trip
 from watchdog.core.ownership import other_manager
 
 LABELS = {"app.kubernetes.io/managed-by": "canary-watchdog"}
@@ -31,6 +33,22 @@ async def last_rollbacks(cluster: Cluster, namespace: str) -> dict[str, float]:
     listed = await cluster.get(f"/api/v1/namespaces/{namespace}/configmaps", query=_SELECTOR)
     found = (tripped_at(item.get("data") or {}) for item in listed.get("items") or ())
     return dict(each for each in found if each is not None)
+
+
+async def open_trips(cluster: Cluster, namespace: str, *, instance: str) -> dict[str, Trip]:
+    """The rollbacks by target that an instance has open, as the journals of a namespace say. Raises ClusterError.
+
+    What cannot be read is left out: whoever watches that target tells of it.
+    """
+    listed = await cluster.get(f"/api/v1/namespaces/{namespace}/configmaps", query=_SELECTOR)
+    found: dict[str, Trip] = {}
+    for item in listed.get("items") or ():
+        data, annotations = item.get("data") or {}, item["metadata"].get("annotations") or {}
+        if "trip" in data and "target" in data and not other_manager(annotations, instance):
+            with contextlib.suppress(UnreadableRecordError):
+                journal = read_journal(data, target=data["target"])
+                found |= {journal.target: journal.trip} if journal.trip else {}
+    return found
 
 
 class JournalStore(Protocol):

@@ -4,7 +4,6 @@ Law: every message says what, where, why and what to type next.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 from watchdog.core import advice
@@ -29,9 +28,6 @@ from watchdog.core.others import Others
 from watchdog.core.placeholders import fill
 from watchdog.core.plan import Plan
 from watchdog.core.rules.language import Rule, Target
-
-_WATCHDOG = "canary-watchdog"
-_MOST_NOTES = 5
 
 
 def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *, now: float) -> Alert:
@@ -200,33 +196,6 @@ def _occasion(hold: Hold, trip: Trip) -> str:
     """A hold is told once in a trip; what is altered once more, after a person has looked, is another one."""
     is_another = hold.reason is Reason.ALTERED and trip.times_altered > 1
     return f"{trip.id}/{trip.times_altered}" if is_another else trip.id
-
-
-def rules_refused(problems: Sequence[str], files: str, *, namespace: str, now: float) -> Alert:
-    """Changed rule files are not in force; ``files`` is a hash of them."""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Alert(
-        kind=AlertKind.RULES_REFUSED,
-        key=f"rules/{files}/refused",
-        target=_WATCHDOG,
-        namespace=namespace,
-        at=now,
-        text=f"The rule files changed and are refused; the rules before them stay in force. {problems[0]}{more}",
-        notes=tuple((f"problem {number}", problem) for number, problem in enumerate(problems[:_MOST_NOTES], 1)),
-        commands=(("see all problems", "watchdog check rules/"),),
-    )
-
-
-def rules_accepted(files: str, *, namespace: str, now: float) -> Alert:
-    """After a refusal the rule files are in force again."""
-    return Alert(
-        kind=AlertKind.RESOLVED,
-        key=f"rules/{files}/accepted",
-        target=_WATCHDOG,
-        namespace=namespace,
-        at=now,
-        text="The rule files are well again, and in force.",
-    )
 
 
 def fires(target: Target, rule: Rule, tripped: TrippedRule, *, color: str, resolved: bool, now: float) -> Alert:
