@@ -66,7 +66,7 @@ def test_all_problems_of_all_files_each_with_its_place(tmp_path: Path, capsys: p
             f"{second}:3:36: R216: the Deployment 'web-blue' of namespace 'shop' is in {first}:3:36 already; "
             "keep it in one of the two files"
         ),
-        next(line for line in lines if f"{second}:6:24: R301: this is not PromQL" in line),
+        next(line for line in lines if f"{second}:6:29: R301: this is not PromQL" in line),
     ]
 
 

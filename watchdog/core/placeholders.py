@@ -6,9 +6,10 @@ Law: text is data. Only declared names are replaced, once, in one pass; there is
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_OPENING = re.compile(r"\{\{")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
@@ -21,10 +22,12 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(match.group(1) for match in _PLACEHOLDER.finditer(text))
 
 
-def check_placeholders(text: str, allowed: Collection[str]) -> str:
-    """The text unchanged; raises ValueError for an unknown placeholder, saying which are known."""
-    for name in names_in(text):
-        if name not in allowed:
+def mistakes_in(text: str, allowed: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Each placeholder that is unknown or not closed: its offset, and what is wrong; what would be right."""
+    for match in _PLACEHOLDER.finditer(text):
+        if match.group(1) not in allowed:
             known = ", ".join(f"{{{{ {each} }}}}" for each in sorted(allowed)) or "none here"
-            raise ValueError(f"unknown placeholder {{{{ {name} }}}}; known are: {known}")
-    return text
+            yield match.start(), f"unknown placeholder {{{{ {match.group(1)} }}}}; known are: {known}"
+    rest = _PLACEHOLDER.sub(lambda match: " " * len(match.group()), text)
+    for match in _OPENING.finditer(rest):
+        yield match.start(), "a placeholder is not closed; write it as {{ color }}"

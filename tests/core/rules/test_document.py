@@ -146,6 +146,41 @@ def test_a_text_becomes_plain_values(text: str, value: object) -> None:
             id="open bracket",
         ),
         pytest.param(
+            "a: {b: c: d}\n",
+            ["1:9: a second ': ' in one value; put the text in quotes"],
+            id="a colon in a flow mapping",
+        ),
+        pytest.param(
+            'a: "x{b="c"}"\n',
+            [
+                (
+                    "1:10: the quote before this ends the text already; put all of it in single quotes, "
+                    "or on its own lines under |"
+                )
+            ],
+            id="double quotes in double quotes",
+        ),
+        pytest.param(
+            'a: "x{b="{{ color }}"}"\n',
+            [
+                (
+                    "1:10: the quote before this ends the text already; put all of it in single quotes, "
+                    "or on its own lines under |"
+                )
+            ],
+            id="a placeholder in double quotes in double quotes",
+        ),
+        pytest.param(
+            "a: {b: 'c'd'}\n",
+            [
+                (
+                    "1:11: the quote before this ends the text already; write it twice (''), "
+                    "or put the text on its own lines under |"
+                )
+            ],
+            id="a single quote in single quotes",
+        ),
+        pytest.param(
             'a: "5\\d"\n',
             ["1:7: \\ starts an escape in double quotes, and 'd' is none; use single quotes or |"],
             id="a regular expression in double quotes",
@@ -208,13 +243,19 @@ def test_what_a_refused_value_leads_to_is_known() -> None:
     [
         pytest.param("a: xyz\n", "1:6", id="bare word"),
         pytest.param("a: 'xyz'\n", "1:7", id="quotes"),
-        pytest.param('a: "x\\tz"\n', "1:4", id="quotes with an escape: the value as a whole"),
+        pytest.param('a: "x\\tz"\n', "1:8", id="quotes with an escape"),
+        pytest.param('a: "\\"x\\"z"\n', "1:8", id="quotes in quotes"),
+        pytest.param("a: ' ''x''z'\n", "1:9", id="single quotes in single quotes"),
+        pytest.param('a: "xy\\\n  z"\n', "2:3", id="quotes over two lines"),
+        pytest.param('a: "\\x41\\u0042z"\n', "1:15", id="escapes of letters"),
+        pytest.param("a: x\n  z\n", "2:3", id="bare words over two lines"),
+        pytest.param("a: >-  # why\n  x\n\n  z\n", "4:3", id="folded block with a comment and an empty line"),
         pytest.param("a: '  xyz'\n", "1:9", id="white space in front is not counted"),
         pytest.param("a: |\n  xyz\n", "2:5", id="block"),
         pytest.param("a: |-  # why\n\n  x\n  z\n", "4:3", id="block with a comment, an empty line, and two lines"),
         pytest.param("a: |2\n    xyz\n", "2:7", id="block that says how far it is indented"),
         pytest.param("a: |\r\n  x\r\n  z\r\n", "3:3", id="block with line breaks of Windows"),
-        pytest.param("a: >\n  x\n  z\n", "1:4", id="folded block: the value as a whole"),
+        pytest.param("a: >\n  x\n  z\n", "3:3", id="folded block"),
         pytest.param("- {a: [é, xyz]}\n", "1:13", id="columns are characters"),
     ],
 )

@@ -79,7 +79,7 @@ def test_an_expression_yields_one_value(text: str) -> None:
 
 OPEN_BRACKETS = "the expression is too deep or too long to check; move parts of it to recording rules"
 NO_SPAN = "this is no span of time; write it with a unit, such as 5m"
-ASK = "try it in Prometheus' own query page, which shows the place"
+VAGUE = "something is missing before it, or it is too much"
 
 
 @pytest.mark.parametrize(
@@ -91,42 +91,87 @@ ASK = "try it in Prometheus' own query page, which shows the place"
         pytest.param('x{a="b}', 4, "the string that begins here is never closed; close it", id="open string"),
         pytest.param(
             "rate(x)",
-            None,
+            0,
             "this is not PromQL (expected type matrix in call to function 'rate', got vector); "
             "a range is missing; write the selector with one, such as metric[2m]",
             id="no range",
         ),
         pytest.param(
             "sum(x[2m])",
-            None,
+            5,
             "this is not PromQL (expected type vector in aggregation expression, got matrix); "
             "a range stands where it does not belong; wrap it, such as rate(metric[2m])",
             id="a range too many",
         ),
         pytest.param(
             "rates(x[2m])",
-            None,
-            "this is not PromQL (unknown function with name 'rates'); "
-            "rates is not a PromQL function; check its spelling",
+            0,
+            "rates is not a PromQL function; did you mean rate?",
             id="unknown function",
         ),
         pytest.param(
             'x{a=~"["}',
-            None,
+            5,
             "this is not PromQL (illegal regex for [); the regular expression is not RE2; mend what follows =~ or !~",
             id="regular expression",
         ),
         pytest.param(
             r'x{a=~"\d"}',
-            None,
+            5,
             "this is not PromQL (unknown escape sequence 'd'); "
             r"a backslash in a string has to be doubled; write \\d for \d",
             id="one backslash",
         ),
         pytest.param("x[1e30]", 1, NO_SPAN, id="a range beyond all clocks, which would panic"),
         pytest.param("x offset Inf", 2, NO_SPAN, id="an offset without end"),
-        pytest.param("x y", None, f"this is not PromQL (invalid promql query); {ASK}", id="two metrics"),
-        pytest.param("# x", None, f"this is not PromQL (no expression found in input); {ASK}", id="only a comment"),
+        pytest.param("x y", 2, f"this is not PromQL from 'y' on; {VAGUE}", id="two metrics"),
+        pytest.param("sum(x) / / y", 9, f"this is not PromQL from '/ y' on; {VAGUE}", id="an operator too many"),
+        pytest.param("sum by pod (x)", 7, f"this is not PromQL from 'pod (x)' on; {VAGUE}", id="by without brackets"),
+        pytest.param(
+            "histogram_quantile(0.9 sum by (le) (x))",
+            23,
+            f"this is not PromQL from 'sum by (le) (x))' on; {VAGUE}",
+            id="a comma that is missing",
+        ),
+        pytest.param(
+            "sum(x) +", 8, "this is not PromQL; something is missing in it, or too much", id="an operator at the end"
+        ),
+        pytest.param(
+            "x{a={{ color }}}",
+            4,
+            "this is not PromQL (unexpected identifier '{{ color }}' in label matching, expected string); "
+            'the value of a label is text; put it in quotes, such as code="500"',
+            id="a placeholder without quotes",
+        ),
+        pytest.param(
+            "x{a~='b'}",
+            3,
+            "this is not PromQL (unexpected character inside braces: '~'); "
+            "~ is no comparison by itself; write =~ for a pattern, or !~",
+            id="a matcher the wrong way round",
+        ),
+        pytest.param(
+            "x && y",
+            2,
+            "this is not PromQL (unexpected character: '&'); PromQL has words for that; write and, or, unless",
+            id="the operators of C",
+        ),
+        pytest.param(
+            "x{a=\u201cb\u201d}",
+            4,
+            "this is not PromQL (unexpected character inside braces: '\u201c'); "
+            'typographic quotes are none to PromQL; write "',
+            id="typographic quotes",
+        ),
+        pytest.param("rate(x[2])", 6, "[2] has no unit; write it such as [2m]", id="a range without a unit"),
+        pytest.param("max_over_time(x[1h:30])", 15, "[1h:30] has no unit; write it such as [1h:30m]", id="a step"),
+        pytest.param("x offset 5", 2, "offset 5 has no unit; write it such as offset 5m", id="an offset"),
+        pytest.param(
+            "# x",
+            3,
+            "this is not PromQL (no expression found in input); write one, such as sum(rate(metric[2m]))",
+            id="only a comment",
+        ),
         pytest.param("(" * 51 + "x" + ")" * 51, None, OPEN_BRACKETS, id="deep brackets"),
         pytest.param("-" * 5000 + "x", None, OPEN_BRACKETS, id="a chain of signs, which would end the process"),
         pytest.param("x" + " OR x" * 2000, None, OPEN_BRACKETS, id="a chain of operators, which would end the process"),
@@ -333,6 +378,32 @@ def test_a_reader_of_the_shipped_file_finds_no_fault() -> None:
     target = parse_rule_file("f", shipped.read_text(encoding="utf-8")).target
     assert target is not None
     assert [finding for rule in target.rules for finding in lint(rule)] == []
+
+
+GOOD = (
+    'sum(rate(errors{color="a",code=~"5.."}[2m])) / sum(rate(requests{color="a"}[2m]))',
+    'histogram_quantile(0.95, sum by (le) (rate(x_bucket{a="b", c!="d"}[5m])))',
+    "100 * (1 - avg(rate(idle[5m]))) + on (b) group_left (c) y",
+    "max_over_time((sum(x) / sum(y))[10m:1m]) and z offset 5m unless w",
+    "topk(3, x @ 1234) or vector(0)",
+)
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_is_not_promql_is_told_where_it_begins(text: str) -> None:
+    assert promql(text) == []
+    for break_at in (number for number, char in enumerate(text) if char == " "):
+        broken = f"{text[:break_at]} ? {text[break_at:]}"
+        (finding,) = lint_promql(broken)
+        assert finding.offset is not None
+        # ``by`` alone begins nothing that could be completed, so that it is told instead of what follows it.
+        assert break_at - 2 <= finding.offset <= break_at + 1, broken
+
+
+def test_a_place_is_not_looked_for_without_need() -> None:
+    (finding,) = lint_promql("x y", locate=False)
+    assert finding.offset is None
+    assert finding.message == "this is not PromQL; something is missing in it, or too much"
 
 
 WORDS = """x rate sum by ( ) [ ] { } 5m : , = =~ != > bool + - * / and or unless offset @ " ' ` # 1 1e9

@@ -250,12 +250,12 @@ def test_the_keys_of_a_target(line: str, problem: str | None) -> None:
         ),
         pytest.param(
             '{name: a, deployment: "a-{{ colour }}"}',
-            ["3:34: unknown placeholder {{ colour }}; known are: {{ color }}"],
+            ["3:37: unknown placeholder {{ colour }}; known are: {{ color }}"],
             id="unknown placeholder",
         ),
         pytest.param(
             '{name: a, deployment: "a-{{ color }"}',
-            ["3:34: a placeholder is not closed; write it as {{ color }}"],
+            ["3:37: a placeholder is not closed; write it as {{ color }}"],
             id="a placeholder with one brace too few",
         ),
         *(
@@ -436,7 +436,7 @@ COUNTED = "min_samples: {expr: sum(increase(…[2m])), value: 200}"
         ),
         pytest.param(
             'annotations: {summary: "{{ $value }}"}',
-            "8:28: unknown placeholder {{ $value }}; known are: {{ alert }}, {{ color }}, {{ namespace }}, "
+            "8:29: unknown placeholder {{ $value }}; known are: {{ alert }}, {{ color }}, {{ namespace }}, "
             "{{ target }}, {{ threshold }}, {{ value }}",
             id="a placeholder of Prometheus'",
         ),
@@ -546,7 +546,7 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
         ),
         pytest.param(
             ["prometheus: {expr: \"up{a='{{ pod }}'}\"}"],
-            ["7:24: unknown placeholder {{ pod }}; known are: {{ color }}, {{ namespace }}"],
+            ["7:31: unknown placeholder {{ pod }}; known are: {{ color }}, {{ namespace }}"],
             id="unknown placeholder",
         ),
         pytest.param(
@@ -592,7 +592,7 @@ def test_a_threshold(threshold: str, problems: list[str]) -> None:
                 "    - range: {b: {gt: .nan}}",
             ],
             [
-                "11:21: unknown placeholder {{ colour }}; known are: {{ color }}, {{ namespace }}",
+                "11:22: unknown placeholder {{ colour }}; known are: {{ color }}, {{ namespace }}",
                 "12:27: nan is not a number in JSON; write a finite number",
             ],
             id="deep inside a filter",

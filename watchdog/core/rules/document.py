@@ -26,6 +26,11 @@ _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\U0001000
 _BARE_PLACEHOLDER = (
     'a placeholder without quotes is a mapping to YAML; put the whole text in quotes, such as "{{ color }}"'
 )
+_CLOSED_EARLY = {
+    '"': "the quote before this ends the text already; put all of it in single quotes, or on its own lines under |",
+    "'": "the quote before this ends the text already; write it twice (''), or put the text on its own lines under |",
+}
+_GOES_ON = r"expected <block end>|expected ',' or"
 # PyYAML's complaints in our words. "opens here": the place is where the quotes or the bracket open.
 _SYNTAX = (
     (r"'\\t' that cannot start", "a tab stands where YAML expects spaces; indent with spaces"),
@@ -246,8 +251,12 @@ def _events(text: str) -> Iterator[yaml.Event]:
 def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
     place, opening = error.problem_mark or error.context_mark, error.context_mark
     offset = place.index if place else 0
+    if (quote := text[max(offset - 1, 0) : offset]) in _CLOSED_EARLY and re.search(_GOES_ON, error.problem or ""):
+        return _UnreadableError(offset, _CLOSED_EARLY[quote])
     if text.startswith("{{", offset):
         return _UnreadableError(offset, _BARE_PLACEHOLDER)
+    if "but got ':'" in (error.problem or "") and opening and place and opening.line == place.line:
+        return _UnreadableError(offset, "a second ': ' in one value; put the text in quotes")
     for pattern, sentence in _SYNTAX:
         if match := re.search(pattern, error.problem or ""):
             at = opening.index if opening and "opens here" in sentence else offset

@@ -5,7 +5,6 @@ Law: a rule that can roll back says which color it is about, needs evidence, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,31 +12,43 @@ from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
 from watchdog.core.rules.lucene import LuceneError, check_lucene
-from watchdog.core.rules.problem import Finding
-from watchdog.core.rules.promql import PromqlError, dividend_of, is_comparison, parse_promql, yields_one_value
+from watchdog.core.rules.problem import Finding, quoted
+from watchdog.core.rules.promql import (
+    dividend_of,
+    is_comparison,
+    parse_promql,
+    place_of_comparison,
+    place_of_error,
+    yields_one_value,
+)
+from watchdog.core.rules.promql_error import PromqlError
+from watchdog.core.rules.stand_ins import STAND_IN, as_written, sampled
 
 if TYPE_CHECKING:
     from watchdog.core.rules.kinds import ElasticsearchQuery
     from watchdog.core.rules.language import Rule
 
-_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-STAND_IN = "zqcolor"
-"""What stands for {{ color }} in the tree of an expression."""
-_STAND_INS = {"color": STAND_IN, "namespace": "zqspace"}
-_SPAN = "5m"
+_QUOTED = 20
+"""So many characters of a query are quoted from where it is wrong."""
 
 
-def lint_promql(text: str) -> Iterator[Finding]:
-    """What is wrong with a PromQL expression by itself; the paths begin at it."""
+def lint_promql(text: str, *, locate: bool = True) -> Iterator[Finding]:
+    """What is wrong with a PromQL expression by itself; the paths begin at it.
+
+    Without ``locate`` the place of an error is told only if the parser tells it.
+    """
+    sample = sampled(text)
     try:
-        tree = parse_promql(_sample(text))
+        tree = parse_promql(sample)
     except PromqlError as error:
-        yield Finding(path=(), code=error.code, message=str(error), offset=error.offset)
+        offset = place_of_error(sample, error) if locate else error.offset
+        yield Finding(path=(), code=error.code, message=_refusal(error, text, offset), offset=offset)
         return
     if is_comparison(tree):
         yield Finding(
             path=(),
             code="R501",
+            offset=place_of_comparison(sample),
             message="the expression compares by itself, so that healthy and no data would look the same; "
             "let it yield the value, and leave the comparison to threshold",
         )
@@ -46,10 +57,17 @@ def lint_promql(text: str) -> Iterator[Finding]:
         yield Finding(path=(), code="R303", message=message)
 
 
+def _refusal(error: PromqlError, text: str, offset: int | None) -> str:
+    rest = text[offset : offset + _QUOTED] if offset is not None else ""
+    if error.is_vague and rest:
+        return f"this is not PromQL from {quoted(rest)} on; something is missing before it, or it is too much"
+    return as_written(str(error))
+
+
 def lint_lucene(text: str) -> Iterator[Finding]:
     """What is wrong with a Lucene query by itself; the paths begin at it."""
     try:
-        check_lucene(_sample(text))
+        check_lucene(sampled(text))
     except LuceneError as error:
         yield Finding(path=(), code=error.code, message=str(error), offset=error.offset)
 
@@ -131,19 +149,9 @@ def _colorless(*path: str, subject: str, cure: str) -> Finding:
 def tree_of(text: str) -> Expr | None:
     """The expression's tree, None if there is none: `lint_promql` has said why."""
     try:
-        return parse_promql(_sample(text))
+        return parse_promql(sampled(text))
     except PromqlError:
         return None
-
-
-def _sample(text: str) -> str:
-    """The text with a stand-in of the same length for each placeholder, so that offsets stay what they are."""
-    return _PLACEHOLDER.sub(_stand_in, text)
-
-
-def _stand_in(match: re.Match[str]) -> str:
-    name, length = match.group(1), len(match.group())
-    return _SPAN.ljust(length) if name == "window" else _STAND_INS.get(name, "").ljust(length, "x")
 
 
 def texts(given: object) -> Iterator[str]:

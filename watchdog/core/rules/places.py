@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,14 @@ from watchdog.core.rules.problem import Finding, KeyPath, Problem
 
 _LONGEST_LINE = 20_000
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_BLOCKS = ("|", ">")
+_CHARACTER = re.compile(r"\S")
+_QUOTED = {
+    "'": re.compile(r"''|\S"),
+    '"': re.compile(r"\\(?:x\w{2}|u\w{4}|U\w{8}|.)|\S", re.DOTALL),
+}
+_BLANK = re.compile(r"\\[\s_ntrvfLNP]")
+"""An escape that stands for white space, or for a line that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ class Places:
         # Nothing at all, and a block that begins on a later line, span no text of their own: their key stands for them.
         if is_there and spot.key is not None and (finding.at_key or spot.start == spot.end):
             return self.problem_at(spot.key, finding.code, finding.message)
-        if is_there and finding.offset is not None:
-            return self.problem_at(self._inside(spot, finding.offset), finding.code, finding.message)
+        if is_there and (finding.offset is not None or spot.style in _BLOCKS):
+            return self.problem_at(self._inside(spot, finding.offset or 0), finding.code, finding.message)
         return self.problem_at(spot.start, finding.code, finding.message)
 
     def problem_at(self, offset: int, code: str, message: str) -> Problem:
@@ -75,22 +83,27 @@ class Places:
         return self.text[start:end].rstrip("\r\n") if end - start <= _LONGEST_LINE else ""
 
     def _inside(self, spot: Spot, offset: int) -> int:
-        """The offset in the text of a character of a scalar; the scalar's own if the two do not map one to one."""
-        offset += len(spot.scalar) - len(spot.scalar.lstrip())
-        if spot.style == "|":
-            return self._inside_block(spot, offset)
-        quote = 0 if spot.style is None else 1
-        written = self.text[spot.start + quote : spot.end - quote]
-        return spot.start + quote + offset if written == spot.scalar else spot.start
+        """The offset in the text of a character of a scalar; the scalar's own if the two do not map one to one.
 
-    def _inside_block(self, spot: Spot, offset: int) -> int:
-        before = spot.scalar[:offset].split("\n")
-        wanted = spot.scalar.split("\n")[len(before) - 1]
-        line = self.line_of(spot.start) + len(before)
-        if line > len(self._line_starts):
+        YAML folds and indents with white space, so that all other characters are the same here and there, in order.
+        """
+        wanted = len("".join(spot.scalar[: offset + _margin(spot.scalar)].split()))
+        written = [*self._characters(spot)]
+        if not written or len(written) != len("".join(spot.scalar.split())):
             return spot.start
-        start = self._line_starts[line - 1]
-        written = _LINE_BREAK.split(self.text[start:], maxsplit=1)[0]
-        if not written.endswith(wanted):
-            return spot.start
-        return start + len(written) - len(wanted) + len(before[-1])
+        return written[wanted].start() if wanted < len(written) else written[-1].end()
+
+    def _characters(self, spot: Spot) -> Iterator[re.Match[str]]:
+        """The characters of a scalar as they are written, without white space."""
+        if spot.style in _BLOCKS:
+            header = _LINE_BREAK.search(self.text, spot.start)
+            return _CHARACTER.finditer(self.text, header.end() if header else spot.end, spot.end)
+        if spot.style is None:
+            return _CHARACTER.finditer(self.text, spot.start, spot.end)
+        found = _QUOTED[spot.style].finditer(self.text, spot.start + 1, spot.end - 1)
+        return (match for match in found if not _BLANK.fullmatch(match.group()))
+
+
+def _margin(scalar: str) -> int:
+    """How much white space a scalar begins with."""
+    return len(scalar) - len(scalar.lstrip())

@@ -19,6 +19,9 @@ from promql_parser import (
     parse,
 )
 
+from watchdog.core.rules.promql_error import PromqlError, cure, function_in
+from watchdog.core.rules.promql_place import place_of
+
 # The parser builds and frees its tree recursively, and a deep one takes the whole process with it.
 _DEEPEST = 50
 _MOST_OPERATORS = 200
@@ -38,27 +41,7 @@ _TOKEN = re.compile(
 # A bare number is seconds, and one that is too large for the parser's clock makes it panic.
 _ENDLESS = re.compile(r"(?i)inf|nan|0x|\d[\d.]*e|\d{10}")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_CURES = (
-    (r"expected type matrix .* got vector", "a range is missing; write the selector with one, such as metric[2m]"),
-    (
-        r"expected type vector .* got matrix",
-        "a range stands where it does not belong; wrap it, such as rate(metric[2m])",
-    ),
-    (r"unknown function with name '(.+)'", "{0} is not a PromQL function; check its spelling"),
-    (r"illegal regex", "the regular expression is not RE2; mend what follows =~ or !~"),
-    (r"unknown escape sequence", "a backslash in a string has to be doubled; write \\\\d for \\d"),
-    (r"at least one non-empty matcher", "the selector would match everything; name a metric"),
-    (r"BOOL modifier", "two numbers are compared; leave the comparison to threshold"),
-)
-
-
-class PromqlError(ValueError):
-    """The expression is not PromQL. ``offset`` is where, if it can be told."""
-
-    def __init__(self, message: str, offset: int | None = None, code: str = "R301") -> None:
-        super().__init__(message)
-        self.offset = offset
-        self.code = code
+_UNITLESS = re.compile(r"\[\s*[\d.]+\s*[\]:]|:\s*[\d.]+\s*\]|(?i:offset)\s*[-+]?\s*[\d.]+$")
 
 
 def parse_promql(text: str) -> Expr:
@@ -67,14 +50,25 @@ def parse_promql(text: str) -> Expr:
     try:
         return parse(readable)
     except ValueError as error:
-        raise PromqlError(_cure(str(error))) from None
+        raise PromqlError(cure(str(error)), complaint=str(error)) from None
 
 
-def _cure(complaint: str) -> str:
-    for pattern, sentence in _CURES:
-        if match := re.search(pattern, complaint):
-            return f"this is not PromQL ({complaint}); {sentence.format(*match.groups())}"
-    return f"this is not PromQL ({complaint}); try it in Prometheus' own query page, which shows the place"
+def place_of_error(text: str, error: PromqlError) -> int | None:
+    """Where the expression that the parser has refused stops being one. It takes many parses."""
+    if error.offset is not None or not error.complaint:
+        return error.offset
+    offset = place_of(text, _parses)
+    function = function_in(error.complaint)
+    begins = text.rfind(function, 0, offset + 1) if function else -1
+    return begins if begins >= 0 else offset
+
+
+def _parses(text: str) -> bool:
+    try:
+        parse(_TOKEN.sub(_readable, text))
+    except ValueError:
+        return False
+    return True
 
 
 def _scan(text: str) -> str:
@@ -91,6 +85,9 @@ def _scan(text: str) -> str:
                 _check_pair(opened.pop() if opened else None, match)
             case "span" if _ENDLESS.search(match.group()):
                 raise PromqlError("this is no span of time; write it with a unit, such as 5m", match.start())
+            case "span" if _UNITLESS.search(match.group()):
+                message = f"{match.group()} has no unit; write it such as {_with_unit(match.group())}"
+                raise PromqlError(message, match.start(), code="R208")
             case "operator":
                 operators += not opened or opened[-1].group() != "{"
             case _:
@@ -101,6 +98,10 @@ def _scan(text: str) -> str:
     if opened:
         raise PromqlError(f"{opened[-1].group()} is never closed; close it", opened[-1].start())
     return _TOKEN.sub(_readable, text)
+
+
+def _with_unit(span: str) -> str:
+    return re.sub(r"(?<![\w.])([\d.]+)(?![\w.])", r"\1m", span)
 
 
 def _check_pair(opening: re.Match[str] | None, closing: re.Match[str]) -> None:
@@ -135,6 +136,20 @@ def is_comparison(expr: Expr) -> bool:
             return str(expr.op) in _COMPARISONS or any(is_comparison(side) for side in _sides(expr))
         case _:
             return False
+
+
+def place_of_comparison(text: str) -> int | None:
+    """Where an expression compares: at the first comparison of those that the fewest brackets are around."""
+    found: list[tuple[int, int]] = []
+    opened: list[str] = []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "open":
+            opened.append(match.group())
+        elif match.lastgroup == "close":
+            opened.pop()
+        elif match.group() in "<>=!" and "{" not in opened:
+            found.append((len(opened), match.start()))
+    return min(found)[1] if found else None
 
 
 def dividend_of(expr: Expr) -> Expr | None:

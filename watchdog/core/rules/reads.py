@@ -24,7 +24,8 @@ from promql_parser import (
     VectorSelector,
 )
 
-from watchdog.core.rules.promql import PromqlError, parse_promql
+from watchdog.core.rules.promql import parse_promql
+from watchdog.core.rules.promql_error import PromqlError
 from watchdog.core.rules.promql_shape import parts, written_matcher, written_matchers
 
 _ABSENCE = frozenset({"absent", "absent_over_time"})

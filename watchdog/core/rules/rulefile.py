@@ -5,8 +5,9 @@ Law: all problems at once, each at its line and column; a file with a problem ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, assert_never
 
@@ -37,6 +38,8 @@ from watchdog.core.rules.safety import lint_target
 from watchdog.core.rules.values import is_query
 
 MOST_PROBLEMS = 200
+MOST_LOCATED = 50
+"""So many rules of a file are worth a look for the place where an expression stops being PromQL."""
 OPTIONAL: tuple[KeyPath, ...] = (
     ("prometheus",),
     ("prometheus", "max_age"),
@@ -67,11 +70,15 @@ OPTIONAL: tuple[KeyPath, ...] = (
 )
 """Where a rule may say nothing, in each item of a list; a key without a value was forgotten, and is not the same."""
 
-QUERIES: dict[KeyPath, Callable[[str], Iterator[Finding]]] = {
+Checks = Mapping[KeyPath, Callable[[str], Iterator[Finding]]]
+
+QUERIES: Checks = {
     **dict.fromkeys(EXPRESSIONS, lint_promql),
     ("elasticsearch", "query"): lint_lucene,
     ("elasticsearch", "ratio_of"): lint_lucene,
 }
+UNLOCATED: Checks = {**QUERIES, **dict.fromkeys(EXPRESSIONS, partial(lint_promql, locate=False))}
+"""The same without a look for places, which takes many parses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +146,12 @@ def _read_target(document: Document) -> tuple[Target | None, list[Finding]]:
 def _check_rules(value: Any) -> Iterator[Finding]:
     """What is wrong inside each rule; what is wrong with one thing hides nothing that can be told of another."""
     for number, given in enumerate(_items(value, "rules")):
-        yield from (finding.under(("rules", number)) for finding in _check_item(given))
+        checks = QUERIES if number < MOST_LOCATED else UNLOCATED
+        yield from (finding.under(("rules", number)) for finding in _check_item(given, checks))
 
 
-def _check_item(given: Any) -> Iterator[Finding]:
-    for path, check in QUERIES.items():
+def _check_item(given: Any, checks: Checks) -> Iterator[Finding]:
+    for path, check in checks.items():
         for place, text in _places(given, path):
             if isinstance(text, str) and is_query(text):
                 yield from (finding.under(place) for finding in check(text.strip()))

@@ -14,11 +14,12 @@ from watchdog.core.durations import show_duration
 from watchdog.core.placeholders import names_in
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Mode, Rule, Target, Threshold
-from watchdog.core.rules.lint import STAND_IN, texts, tree_of
+from watchdog.core.rules.lint import texts, tree_of
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import divisor_of
 from watchdog.core.rules.promql_shape import exact_labels, may_be_several, raw_counters, selectors
 from watchdog.core.rules.reach import delay_of, reach_of
+from watchdog.core.rules.stand_ins import STAND_IN
 
 _COLOR_LABEL = "color"
 _BURN_TOTAL = ("burn_rate", "total_expr")

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from watchdog.core.durations import parse_duration
-from watchdog.core.placeholders import check_placeholders, fill
+from watchdog.core.placeholders import fill, mistakes_in
 from watchdog.core.rules.problem import Finding, KeyPath, ValueRefusedError, quoted
 
 QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
@@ -110,13 +110,15 @@ def _field_name(text: str) -> str:
 
 
 def _placeholders(text: str, allowed: frozenset[str]) -> str:
-    try:
-        check_placeholders(text, allowed)
-    except ValueError as error:
-        raise ValueRefusedError("R209", str(error)) from None
-    if "{{" in fill(text, dict.fromkeys(allowed, "")):
-        raise ValueRefusedError("R209", "a placeholder is not closed; write it as {{ color }}")
+    if findings := tuple(_misplaced(text, allowed)):
+        raise FindingsError(findings)
     return text
+
+
+def _misplaced(text: str, allowed: frozenset[str], path: KeyPath = ()) -> Iterator[Finding]:
+    margin = len(text) - len(text.lstrip())
+    for offset, message in mistakes_in(text, allowed):
+        yield Finding(path=path, code="R209", message=message, offset=offset - margin)
 
 
 def _differs_by_color(text: str) -> str:
@@ -191,10 +193,7 @@ def _query_tree(given: Any) -> Any:
 def _findings_in(given: Any, path: KeyPath) -> Iterator[Finding]:
     match given:
         case str():
-            try:
-                _query(given)
-            except ValueRefusedError as error:
-                yield Finding(path=path, code=error.code, message=str(error))
+            yield from _misplaced(given, QUERY_PLACEHOLDERS, path)
         case float():
             if not math.isfinite(given):
                 yield Finding(path=path, code="R207", message=f"{given} is not a number in JSON; write a finite number")
