@@ -33,7 +33,8 @@ def show(checked: Checked, *, form: str) -> int:
         sys.stdout.write(line + "\n")
     if codes := sorted({problem.code for problem in checked.problems}):
         wrong = sum(not problem.is_warning for problem in checked.problems)
-        told = f"{wrong} problem{'s' * (wrong != 1)}, {len(checked.problems) - wrong} warnings"
+        warned = len(checked.problems) - wrong
+        told = f"{wrong} problem{'s' * (wrong != 1)}, {warned} warning{'s' * (warned != 1)}"
         tell(f"{told}; watchdog explain {codes[0]} says more about {codes[0]}")
     return OK if checked.is_well else FINDINGS
 

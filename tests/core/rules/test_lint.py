@@ -182,6 +182,13 @@ def test_what_is_not_promql(text: str, offset: int | None, message: str) -> None
     assert (finding.offset, finding.message) == (offset, message)
 
 
+QUOTE_IT = "put the text in quotes, or escape it as \\/"
+NO_OPERATOR = (
+    "no operator stands before this, so that Lucene reads OR; write OR or AND, and the field of each word, "
+    "such as level:(ERROR OR FATAL)"
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,6 +200,14 @@ def test_what_is_not_promql(text: str, offset: int | None, message: str) -> None
         "kubernetes.labels.color:{{ color }}",
         'message:"this and not that"',
         "text:(this AND that)",
+        "text:(this that)",
+        "text:a=b",
+        "level:ERROR -logger:x",
+        "level:ERROR && logger:x",
+        "timeout",
+        r"path:\/var\/log",
+        'path:"/var/log"',
+        "status:5* AND _exists_:trace",
     ],
 )
 def test_lucene_passes(text: str) -> None:
@@ -203,10 +218,34 @@ def test_lucene_passes(text: str) -> None:
     ("text", "offset", "message"),
     [
         pytest.param(
-            "a AND",
-            None,
-            "this is not a Lucene query: it breaks off; check for an open bracket or a missing term",
-            id="breaks off",
+            "a AND", 5, "this is not a Lucene query: it breaks off; write the term that is missing", id="breaks off"
+        ),
+        pytest.param('a:(b OR ")" AND c', 2, "( is never closed; close it", id="an open bracket"),
+        pytest.param("a:b AND c:[1 TO", 10, "[ is never closed; close it", id="an open range"),
+        pytest.param("message:read/write", 12, f"a / begins a regular expression in Lucene; {QUOTE_IT}", id="a slash"),
+        pytest.param(
+            "path:/var/log",
+            9,
+            "a / begins a regular expression in Lucene, and another one ends it; put the text in quotes",
+            id="a path that is read as a pattern and a word",
+        ),
+        pytest.param(
+            "a:{{ color }}/x", 13, f"a / begins a regular expression in Lucene; {QUOTE_IT}", id="behind a placeholder"
+        ),
+        pytest.param(
+            "logger:*Check",
+            7,
+            "a term that begins with a wildcard is compared with every term of the field, in each slot; "
+            "name how the terms begin, or index the field as wildcard",
+            id="a leading wildcard",
+        ),
+        pytest.param("level: ERROR FATAL", 13, NO_OPERATOR, id="a second value"),
+        pytest.param("level:ERROR logger:x", 12, NO_OPERATOR, id="a second field"),
+        pytest.param(
+            "log.level=ERROR",
+            0,
+            "= compares nothing in Lucene, and this is one word; write log.level:ERROR",
+            id="an equals sign",
         ),
         pytest.param(
             "{{ color }} AND AND b",
@@ -237,6 +276,15 @@ def test_lucene_passes(text: str) -> None:
 def test_what_is_not_lucene(text: str, offset: int | None, message: str) -> None:
     finding = next(iter(lint_lucene(text)))
     assert (finding.offset, finding.message) == (offset, message)
+
+
+def test_every_misreading_of_a_query_is_told() -> None:
+    assert [(finding.offset, finding.code) for finding in lint_lucene("a:*b and not c:d:e")] == [
+        (5, "R402"),
+        (9, "R402"),
+        (2, "R404"),
+        (15, "R403"),
+    ]
 
 
 PROMETHEUS_RATIO = {"expr": 'errors{color="{{ color }}"} / requests{color="{{ color }}"}'}

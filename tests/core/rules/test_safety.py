@@ -4,6 +4,7 @@ import pytest
 
 from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import may_be_several, raw_counters
+from watchdog.core.rules.promql_share import whole_of
 from watchdog.core.rules.rulefile import parse_rule_file
 
 GREEN = 'color="{{ color }}"'
@@ -24,6 +25,12 @@ def prometheus(expr: str, rest: str = "action: rollback | for: 1m") -> str:
 def logs(query: str = "a", *, rest: str = "threshold: {max: 0}", **keys: str) -> str:
     told = ", ".join(f"{key}: {value}" for key, value in {"index": "logs", "query": f"'{query}'", **keys}.items())
     return f"elasticsearch: {{{told}}} | {rest}"
+
+
+def part(part: str, whole: str = GREEN, *, times: str = "", limit: str = "{max: 5}") -> str:
+    """A rule on some of the requests divided by others."""
+    counted = [f"sum(rate(r_total{{{labels}}}[2m]))" for labels in (part, whole)]
+    return f"prometheus: {{expr: '{times}{' / '.join(counted)}'}} | threshold: {limit}"
 
 
 def burning(errors: str = GREEN, total: str = GREEN, *, acts: bool = True, by: str = "") -> str:
@@ -152,6 +159,30 @@ def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
         pytest.param(logs(rest="threshold: {min: 1, max: 50}"), [], id="a count in a range"),
         pytest.param(logs(ratio_of="'*'", rest="threshold: {min: 0.9, max: 1}"), [], id="a share of healthy lines"),
         pytest.param(logs(rest="threshold: {max: 5}"), [], id="a count"),
+        pytest.param(part(f'{GREEN}, code=~"5.."'), ["R513"], id="per cent as a share of requests"),
+        pytest.param(part(f'{GREEN}, code=~"5.."', limit="{max: 0.05}"), [], id="a share of requests"),
+        pytest.param(part(f'{GREEN}, code=~"5.."', limit="{min: 99}"), ["R513"], id="requests that are always too few"),
+        pytest.param(part(f'{GREEN}, code=~"5.."', times="100 * "), [], id="a percentage of requests"),
+        pytest.param(
+            part(f'{GREEN}, code=~"5.."', times="100 * ", limit="{max: 100}"), ["R513"], id="all of the percentage"
+        ),
+        pytest.param(
+            part(f'{GREEN}, code=~"5.."', times="100 * ", limit="{max: 0.05}"), ["R524"], id="a share as a percentage"
+        ),
+        pytest.param(part('a="b"', 'a="c"'), ["R524"], id="one counter by another one, in per cent"),
+        pytest.param(part('a="b"', 'a="c"', limit="{max: 0.05}"), [], id="one counter by another one"),
+        pytest.param(part("", 'a="c"', limit="{max: 0.5}"), [], id="more than the whole"),
+        pytest.param(
+            prometheus("sum(rate(d_sum[2m])) / sum(rate(d_count[2m]))", "action: alert"), [], id="an average latency"
+        ),
+        pytest.param(prometheus('sum(rate(x{code="5.."}[2m]))', "action: alert"), ["R523"], id="a pattern as text"),
+        pytest.param(prometheus('sum(rate(x{a="b.*"}[2m]))', "action: alert"), ["R523"], id="any ending as text"),
+        pytest.param(prometheus('sum(rate(x{path="/api/*",v="1.2.3"}[2m]))', "action: alert"), [], id="a text"),
+        pytest.param(prometheus('sum(rate(x{code!="5.."}[2m]))', "action: alert"), [], id="any text but one"),
+        pytest.param(prometheus("sum(rate(x[20s]))", "action: alert"), ["R525"], id="hardly two samples"),
+        pytest.param(prometheus("sum(rate(x[30s]))", "action: alert"), [], id="two samples"),
+        pytest.param(prometheus("sum(x)", "for: 5s"), ["R526"], id="for within the interval"),
+        pytest.param(prometheus("sum(x)", "for: 15s"), [], id="for of one interval"),
         pytest.param(burning(), [], id="a careful burn rate"),
         pytest.param(burning(by="by (pod)"), ["R506"], id="several series of a burn rate"),
         pytest.param(burning(by="by (pod)", acts=False), [], id="several series of a burn rate that only alerts"),
@@ -204,6 +235,39 @@ def test_a_rule_can_fire_within_the_rollback_window(window: str, rest: str, foun
 )
 def test_F17_the_release_before_does_not_count_against_the_new_one(rest: str, found: list[str]) -> None:
     assert codes(prometheus(f"sum(rate(x{{{GREEN}}}[3m]))", rest)) == found
+
+
+@pytest.mark.parametrize(
+    ("interval", "span", "found"),
+    [("1s", "2s", []), ("1s", "1s", ["R525"]), ("5m", "1m", ["R510"]), ("5m", "5m", []), ("1m", "1m", [])],
+)
+def test_a_range_is_held_against_the_interval(interval: str, span: str, found: list[str]) -> None:
+    assert codes(prometheus(f"sum(rate(x[{span}]))", "action: alert"), top=f"interval: {interval}\n") == found
+
+
+@pytest.mark.parametrize(
+    ("expr", "whole"),
+    [
+        ('sum(rate(x{a="b"}[2m])) / sum(rate(x[2m]))', 1),
+        ('100 * sum(rate(x{a="b"}[2m])) / sum(rate(x[2m]))', 100),
+        ('(sum(rate(x{a="b"}[2m])) / sum(rate(x[2m]))) * 100', 100),
+        ('1 - sum(increase(x{a="b"}[2m])) / sum(increase(x[2m]))', 1),
+        ('100 - 100 * (count(x{a="b"}) / count(x))', 100),
+        ('sum by (c) (x{a="b"}) / sum by (c) (x) or vector(0)', 1),
+        ('sum(rate(x{a="b"}[2m])) / sum(rate(x[5m]))', None),
+        ('sum(rate(x{a="b"}[2m])) / sum(rate(y[2m]))', None),
+        ('sum(rate(x[2m])) / sum(rate(x{a="b"}[2m]))', None),
+        ('sum(rate(x{a="b"}[2m])) / sum(rate(x{a="c"}[2m]))', None),
+        ('avg(x{a="b"}) / avg(x)', None),
+        ('sum by (c) (x{a="b"}) / sum by (d) (x)', None),
+        ('sum(x{a="b"} offset 5m) / sum(x)', None),
+        ('sum(x{a="b"}) / sum(x) / 0', None),
+        ("sum(x) / 100", None),
+        ("x", None),
+    ],
+)
+def test_what_a_share_cannot_exceed(expr: str, whole: float | None) -> None:
+    assert whole_of(parse_promql(expr)) == whole
 
 
 def test_an_enforced_target_has_a_rule_that_acts() -> None:

@@ -47,3 +47,25 @@ def between_whole_numbers(limit: Threshold, what: str, *, share: str) -> Iterato
             cure = f"write {math.floor(bound)}" + (f", or {share} for a share" if share else "")
             message = f"{what} are counted in whole numbers, and none is between {bound:g} and the next one; {cure}"
             yield Finding(path=("threshold", key), code="R527", message=message)
+
+
+def lint_share(threshold: Threshold, whole: float = 1.0) -> Iterator[Finding]:
+    """A bound that no share crosses, or every one; the path begins at the rule. ``whole`` is 100 for a percentage."""
+    verdict = _never_or_always(threshold, whole)
+    if verdict is not None:
+        key, sentence = verdict
+        cure = "a part of 1, such as 0.05 for 5 %" if whole == 1 else f"a part of {whole:g}"
+        message = f"a share is between 0 and {whole:g}, so that {sentence}; write {cure}"
+        yield Finding(path=("threshold", key), code="R513", message=message)
+
+
+def _never_or_always(limit: Threshold, whole: float) -> tuple[str, str] | None:
+    if limit.max is not None and limit.max >= whole and (limit.min is None or limit.min <= 0):
+        return "max", "this is never exceeded"
+    if limit.max is None and limit.min is not None and limit.min <= 0:
+        return "min", "nothing is ever below this"
+    if limit.min is not None and limit.min > whole:
+        return "min", "everything is below this"
+    if limit.max is not None and limit.max < 0:
+        return "max", "everything is above this"
+    return None

@@ -144,8 +144,9 @@ class _Reader:
         self._spots[path] = Spot(start, end, key)
         self._check_limits(start, path)
         if isinstance(event, yaml.AliasEvent):
-            message = f"*{event.anchor} is an alias; aliases are not accepted: write the value out"
-            self._refuse(event, path, "R105", message)
+            if path[-1:] != ("<<",):  # a merge key is told already
+                message = f"*{event.anchor} is an alias; aliases are not accepted: write the value out"
+                self._refuse(event, path, "R105", message)
             return None
         self._check_properties(event, path)
         match event:

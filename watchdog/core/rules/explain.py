@@ -39,7 +39,6 @@ _SIZES = {
 }
 _CHOICE = frozenset({"literal_error", "enum"})
 _CODES = {
-    "extra_forbidden": "R201",
     "missing": "R202",
     **dict.fromkeys(_NEEDED, "R203"),
     **dict.fromkeys(_BOUNDS | _SIZES, "R205"),
@@ -56,8 +55,9 @@ def explain(error: ErrorDetails, document: Document) -> tuple[Finding, ...]:
         return tuple(finding.under(path) for finding in cause.findings)
     if path and path[-1] == "[key]":
         return (Finding(path=path[:-1], code=_code(error), message=str(cause), at_key=True),)
-    message = _sentence(error, document.bare_word(path))
-    return (Finding(path=path, code=_code(error), message=message, at_key=kind == "extra_forbidden"),)
+    if kind == "extra_forbidden":
+        return (unknown_key(path),)
+    return (Finding(path=path, code=_code(error), message=_sentence(error, document.bare_word(path))),)
 
 
 def empty(path: KeyPath) -> Finding:
@@ -69,7 +69,7 @@ def _code(error: ErrorDetails) -> str:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, ValueRefusedError):
         return cause.code
-    if error["input"] is None and error["type"] != "extra_forbidden":
+    if error["input"] is None:
         return "R204"
     return _CODES.get(error["type"], "R207")
 
@@ -82,8 +82,6 @@ def missing_key(path: KeyPath) -> Finding:
 def _sentence(error: ErrorDetails, word: str) -> str:
     """What is wrong, and the cure. ``word`` is the value as written, if it is a bare word."""
     match error["type"]:
-        case "extra_forbidden":
-            return unknown_key(error["loc"])
         case "missing":
             return _missing(error["loc"])
         case _ if not error["loc"]:

@@ -19,7 +19,7 @@ from watchdog.core.rules.kinds import (
     PrometheusQuery,
 )
 from watchdog.core.rules.language import GitOps, MinSamples, Rollback, Rule, Service, Target, Threshold
-from watchdog.core.rules.problem import KeyPath, quoted
+from watchdog.core.rules.problem import Finding, KeyPath, quoted
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "": Target,
@@ -117,6 +117,18 @@ EXAMPLES = {
 }
 
 _OTHER_WORKLOADS = frozenset({"statefulset", "daemonset", "replicaset", "job", "cronjob", "rollout", "pod", "kind"})
+_WORDS_OF_OTHERS = {
+    "name": "alert",
+    "expression": "expr",
+    "query": "expr",
+    "metric": "expr",
+    "duration": "for",
+    "window": "timeframe",
+    **dict.fromkeys(("severity", "team", "priority"), "labels"),
+    **dict.fromkeys(("summary", "description", "runbook_url", "runbook", "dashboard"), "annotations"),
+}
+"""Keys of other tools, and ours for the same."""
+_NAMES = {"": "the top of the file", "rules": "the rule itself", "services": "the Service"}
 _LONGEST_KEY = 60
 
 
@@ -125,25 +137,43 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
-def unknown_key(path: KeyPath) -> str:
-    """What to say of a key that its section does not have."""
-    key, section = str(path[-1]), section_of(path[:-1])
+def unknown_key(path: KeyPath) -> Finding:
+    """What is to be said of a key that its section does not have."""
+    message, meant = _about_unknown(str(path[-1]), path[:-1])
+    return Finding(path=path, code="R201", message=message, at_key=True, meant=meant)
+
+
+def _about_unknown(key: str, parent: KeyPath) -> tuple[str, KeyPath | None]:
+    """The sentence, and the key that was meant if it is clear."""
+    section = section_of(parent)
     known = keys_of(SECTIONS[section])
     if key.lower() in _OTHER_WORKLOADS:
         both = EXAMPLES["deployment"]
-        return f"unknown key {quoted(key)}; only Deployments are rolled back; name those of both colors with {both}"
-    related = [name for name, model in SECTIONS.items() if _are_kin(name, section) and key in keys_of(model)]
-    if related:
-        return f"{quoted(key)} does not belong here; move it to {related[0] or 'the top of the file'}"
+        return (
+            f"unknown key {quoted(key)}; only Deployments are rolled back; name those of both colors with {both}",
+            None,
+        )
+    for part in known:
+        if part in SECTIONS and key in keys_of(SECTIONS[part]):
+            return f"{quoted(key)} does not belong here; move it to {part}", (*parent, part, key)
+    outer = _outside(parent)
+    if outer is not None and key in keys_of(SECTIONS[section_of(outer)]):
+        where = _NAMES.get(section_of(outer), section_of(outer))
+        return f"{quoted(key)} does not belong here; move it out of {section}, to {where}", (*outer, key)
+    if _WORDS_OF_OTHERS.get(key) in known:
+        meant = _WORDS_OF_OTHERS[key]
+        return f"unknown key {quoted(key)}; did you mean {EXAMPLES[meant]}?", (*parent, meant)
     close = difflib.get_close_matches(key, known, n=1) if len(key) <= _LONGEST_KEY else []
     if close:
-        return f"unknown key {quoted(key)}; did you mean {quoted(close[0])}?"
-    return f"unknown key {quoted(key)}; known here are {', '.join(known)}"
+        return f"unknown key {quoted(key)}; did you mean {quoted(close[0])}?", (*parent, close[0])
+    return f"unknown key {quoted(key)}; known here are {', '.join(known)}", None
 
 
-def _are_kin(one: str, other: str) -> bool:
-    """True for a section and the one that it is part of."""
-    return one in keys_of(SECTIONS[other]) or other in keys_of(SECTIONS[one])
+def _outside(path: KeyPath) -> KeyPath | None:
+    """The path of the section around the one at a path, None around the whole file."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path[:-1] if path else None
 
 
 def section_of(path: KeyPath) -> str:

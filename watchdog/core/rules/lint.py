@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
-from watchdog.core.rules.lucene import LuceneError, check_lucene
+from watchdog.core.rules.lucene import LuceneError, misreadings
 from watchdog.core.rules.problem import Finding, quoted
 from watchdog.core.rules.promql import (
     dividend_of,
@@ -67,9 +67,12 @@ def _refusal(error: PromqlError, text: str, offset: int | None) -> str:
 def lint_lucene(text: str) -> Iterator[Finding]:
     """What is wrong with a Lucene query by itself; the paths begin at it."""
     try:
-        check_lucene(sampled(text))
+        misread = misreadings(sampled(text))
     except LuceneError as error:
-        yield Finding(path=(), code=error.code, message=str(error), offset=error.offset)
+        yield Finding(path=(), code="R401", message=as_written(str(error)), offset=error.offset)
+        return
+    for offset, code, message in misread:
+        yield Finding(path=(), code=code, message=as_written(message), offset=offset)
 
 
 def lint(rule: Rule) -> Iterator[Finding]:
@@ -87,8 +90,9 @@ def lint(rule: Rule) -> Iterator[Finding]:
         yield from _lint_search(rule, rule.elasticsearch)
     if rule.prometheus is not None and (tree := tree_of(rule.prometheus.expr)) is not None:
         yield from _lint_expression(rule, tree)
-    counter = tree_of(rule.min_samples.expr) if rule.min_samples is not None and rule.min_samples.expr else None
-    if counter is not None and STAND_IN not in str(counter):
+    counter = rule.min_samples.expr if rule.min_samples is not None and rule.elasticsearch is None else None
+    tree = tree_of(counter) if counter is not None else None
+    if tree is not None and STAND_IN not in str(tree):
         yield Finding(
             path=("min_samples", "expr"),
             code="R505",

@@ -20,7 +20,8 @@ class Finding:
     """Something wrong with the value at a path: ``what is wrong; what would be right``.
 
     ``code`` is one of `codes`. ``at_key`` points at the key instead of the value. ``offset`` counts the characters into
-    the value's text, without the white space around it.
+    the value's text, without the white space around it. ``meant`` is the key that was meant by a wrong one, whose
+    absence is no second mistake.
     """
 
     path: KeyPath
@@ -28,10 +29,12 @@ class Finding:
     message: str
     at_key: bool = False
     offset: int | None = None
+    meant: KeyPath | None = None
 
     def under(self, parent: KeyPath) -> Finding:
         """The same finding, seen from further up."""
-        return replace(self, path=(*parent, *self.path))
+        meant = None if self.meant is None else (*parent, *self.meant)
+        return replace(self, path=(*parent, *self.path), meant=meant)
 
 
 @dataclass(frozen=True, slots=True, order=True)

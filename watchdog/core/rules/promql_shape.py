@@ -88,6 +88,14 @@ def raw_counters(expr: Expr) -> Iterator[str]:
                 yield from raw_counters(part)
 
 
+def ranges(expr: Expr) -> Iterator[float]:
+    """The range of every selector that has one, in seconds."""
+    if isinstance(expr, MatrixSelector):
+        yield expr.range.total_seconds()
+    for part in parts(expr):
+        yield from ranges(part)
+
+
 def parts(expr: Expr) -> tuple[Expr, ...]:
     """The expressions right below one."""
     match expr:

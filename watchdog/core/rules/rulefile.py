@@ -110,7 +110,7 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
     target, findings = _read_target(document)
     whole = lint_target(target) if target is not None else ()
     seen = chain(findings, _check_rules(document.value), _check_names(document), whole)
-    told = {finding for finding in seen if not document.is_refused(finding.path)}
+    told = _without_consequences([finding for finding in seen if not document.is_refused(finding.path)], document)
     found = sorted({*document.problems, *map(document.places.problem, told)})
     problems = [problem for problem in found if not problem.is_warning]
     return RuleFile(
@@ -141,6 +141,16 @@ def _read_target(document: Document) -> tuple[Target | None, list[Finding]]:
         # Python code says for_, a file says for; hence by_name above.
         errors = error.errors(include_url=False)
         return None, [finding for details in errors for finding in explain(details, document)]
+
+
+def _without_consequences(findings: Sequence[Finding], document: Document) -> set[Finding]:
+    """The findings without the missing keys that were written wrongly or hidden in a merge key, which is told."""
+    meant = {finding.meant for finding in findings}
+    return {
+        finding
+        for finding in findings
+        if finding.code != "R202" or not (finding.path in meant or document.is_refused((*finding.path[:-1], "<<")))
+    }
 
 
 def _check_rules(value: Any) -> Iterator[Finding]:
@@ -219,15 +229,20 @@ def _without_samples(rule: Rule) -> Iterator[Finding]:
 
 
 def _check_names(document: Document) -> Iterator[Finding]:
-    """Names that stand twice in one file."""
+    """Names that stand twice in one file, or that only their case tells apart."""
     for section, key, what in (("services", "name", "Service"), ("rules", "alert", "alert")):
-        first: dict[str, KeyPath] = {}
+        first: dict[str, tuple[KeyPath, str]] = {}
         for path, name in _texts(document.value, section, key):
-            known = first.setdefault(name, path)
-            if known != path:
-                line = document.places.problem(Finding(path=known, code="R215", message="")).line
+            known, known_name = first.setdefault(name.lower(), (path, name))
+            if known == path:
+                continue
+            line = document.places.problem(Finding(path=known, code="R215", message="")).line
+            if known_name == name:
                 message = f"the {what} {quoted(name)} is on line {line} already; give each its own name"
                 yield Finding(path=path, code="R215", message=message)
+            else:
+                message = f"only its case tells this from {quoted(known_name)} on line {line}; give each its own name"
+                yield Finding(path=path, code="R221", message=message)
 
 
 def _claims(document: Document) -> Iterator[Claim]:

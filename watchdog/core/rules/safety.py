@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from promql_parser import Expr
-
 from watchdog.core.durations import show_duration
 from watchdog.core.placeholders import names_in
+from watchdog.core.rules.bounds import lint_share
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Mode, Rule, Target, Threshold
 from watchdog.core.rules.lint import texts, tree_of
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
-from watchdog.core.rules.promql import divisor_of
-from watchdog.core.rules.promql_shape import exact_labels, may_be_several, raw_counters, selectors
+from watchdog.core.rules.promql_lint import lint_expressions
+from watchdog.core.rules.promql_shape import exact_labels, selectors
 from watchdog.core.rules.reach import delay_of, reach_of
 from watchdog.core.rules.stand_ins import STAND_IN
 
 _COLOR_LABEL = "color"
-_BURN_TOTAL = ("burn_rate", "total_expr")
 
 
 def lint_target(target: Target) -> Iterator[Finding]:
@@ -38,21 +36,19 @@ def lint_target(target: Target) -> Iterator[Finding]:
 
 def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
     yield from _lint_colors(target, rule)
-    trees = {path: tree for path, text in rule.expressions.items() if (tree := tree_of(text)) is not None}
-    values = {path: tree for path, tree in trees.items() if path[0] != "min_samples"}
-    for path, tree in values.items():
-        yield from _lint_counters(path, tree)
+    yield from lint_expressions(target, rule)
+    if 0 < rule.for_ < target.interval:
+        message = (
+            f"a slot comes each {show_duration(target.interval)}, so that the rule fires no sooner than that after its "
+            f"first breach; write for: {show_duration(target.interval)} or more"
+        )
+        yield Finding(path=("for",), code="R526", message=message)
     if rule.elasticsearch is not None:
         yield from _lint_search(target, rule, rule.elasticsearch)
     if rule.kubernetes is not None and rule.kubernetes.count == "stuck_rollouts" and rule.threshold is not None:
         yield from _lint_rollouts(target, rule.threshold)
     if rule.action == "rollback":
         yield from _lint_acting(target, rule)
-        for path, tree in values.items():
-            yield from _lint_acting_expression(path, tree)
-        total = trees.get(_BURN_TOTAL)
-        if total is not None and STAND_IN not in str(total):
-            yield _of_both_colors(_BURN_TOTAL)
 
 
 def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
@@ -75,28 +71,6 @@ def _lint_acting(target: Target, rule: Rule) -> Iterator[Finding]:
         yield Finding(path=("no_data",), code="R509", message=message)
 
 
-def _lint_acting_expression(path: KeyPath, tree: Expr) -> Iterator[Finding]:
-    if may_be_several(tree):
-        message = (
-            "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
-        )
-        yield Finding(path=path, code="R506", message=message)
-    divisor = divisor_of(tree)
-    if divisor is not None and STAND_IN in str(tree) and STAND_IN not in str(divisor):
-        yield _of_both_colors(path)
-
-
-def _of_both_colors(path: KeyPath) -> Finding:
-    message = 'what it is divided by is that of both colors; put color="{{ color }}" in its selectors too'
-    return Finding(path=path, code="R511", message=message)
-
-
-def _lint_counters(path: KeyPath, tree: Expr) -> Iterator[Finding]:
-    for name in sorted(set(raw_counters(tree))):
-        message = f"{quoted(name)} counts since its process began; write rate({name}[2m]) or increase({name}[2m])"
-        yield Finding(path=path, code="R512", message=message)
-
-
 def _lint_search(target: Target, rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
     if search.timeframe < target.interval:
         message = (
@@ -106,26 +80,12 @@ def _lint_search(target: Target, rule: Rule, search: ElasticsearchQuery) -> Iter
         yield Finding(path=("elasticsearch", "timeframe"), code="R510", message=message)
     if search.ratio_of is None or search.esql is not None:
         return
-    if rule.threshold is not None and (verdict := _never_or_always(rule.threshold)) is not None:
-        key, sentence = verdict
-        message = f"a share is between 0 and 1, so that {sentence}; write a part of 1, such as 0.05 for 5 %"
-        yield Finding(path=("threshold", key), code="R513", message=message)
+    if rule.threshold is not None:
+        yield from lint_share(rule.threshold)
     is_narrowed = "color" in names_in(" ".join([search.index or "", search.ratio_of, *texts(search.filter)]))
     if rule.action == "rollback" and "color" in names_in(" ".join(texts(search.asked))) and not is_narrowed:
         message = "ratio_of counts the documents of both colors; put {{ color }} in filter, which narrows both"
         yield Finding(path=("elasticsearch", "ratio_of"), code="R511", message=message)
-
-
-def _never_or_always(limit: Threshold) -> tuple[str, str] | None:
-    if limit.max is not None and limit.max >= 1 and (limit.min is None or limit.min <= 0):
-        return "max", "this is never exceeded"
-    if limit.max is None and limit.min is not None and limit.min <= 0:
-        return "min", "nothing is ever below this"
-    if limit.min is not None and limit.min > 1:
-        return "min", "everything is below this"
-    if limit.max is not None and limit.max < 0:
-        return "max", "everything is above this"
-    return None
 
 
 def _lint_rollouts(target: Target, limit: Threshold) -> Iterator[Finding]:

@@ -43,7 +43,8 @@ class FindingsError(ValueError):
 
 def _duration(given: Any) -> Any:
     if isinstance(given, int | float) and not isinstance(given, bool):
-        raise ValueRefusedError("R208", f"{quoted(given)} has no unit; write a duration such as 30s, 5m or 1h30m")
+        cure = "a duration such as 30s, 5m or 1h30m" if given else "0s"
+        raise ValueRefusedError("R208", f"{quoted(given)} has no unit; write {cure}")
     if not isinstance(given, str) or len(given) > 30:  # noqa: PLR2004 - longer than any duration that makes sense
         raise ValueError("a duration is needed here; write a number with a unit, such as 30s, 5m or 1h30m")
     seconds = parse_duration(given)

@@ -166,4 +166,12 @@ LANGUAGE = (
         wrong=_PAGE.replace("http://", "http://user:password@"),
         right=_PAGE,
     ),
+    Code(
+        id="R221",
+        title="names that only their case tells apart",
+        why="People read such names as one, in an alert, on a page and at 3 a.m.",
+        wrong=_RULE + _RULE.replace("Errors", "ERRORS"),
+        right=_RULE + _RULE.replace("Errors", "RareErrors"),
+        warns=True,
+    ),
 )

@@ -55,4 +55,22 @@ QUERIES = (
         wrong=_lucene("message:status:500"),
         right=_lucene('message:"status:500"'),
     ),
+    Code(
+        id="R404",
+        title="a term that begins with a wildcard",
+        why="Elasticsearch compares it with every term of the field, in each slot, which is slow on a large index and "
+        "refused where expensive queries are switched off. Name how the terms begin, or index the field as wildcard.",
+        wrong=_lucene("logger:*Check"),
+        right=_lucene("logger:Health*"),
+        warns=True,
+    ),
+    Code(
+        id="R405",
+        title="terms without an operator",
+        why="Lucene joins terms by OR, looks for a word without a field in every field, and takes = for a letter. "
+        "The rule counts more than was meant. Write OR or AND, and the field of each word.",
+        wrong=_lucene("level:ERROR FATAL"),
+        right=_lucene("level:(ERROR OR FATAL)"),
+        warns=True,
+    ),
 )

@@ -12,9 +12,9 @@ def _acting(expr: str = _ERRORS, *, limit: str = "{max: 5}", rest: str = "  for:
     return f"- alert: Errors\n  prometheus: {{expr: '{expr}'}}\n  threshold: {limit}\n  action: rollback\n{rest}"
 
 
-def _ratio(*, whole: str = _REQUESTS, counted: str = _COUNT) -> str:
+def _ratio(*, whole: str = _REQUESTS, counted: str = _COUNT, times: str = "", limit: str = "{max: 0.05}") -> str:
     samples = f"  min_samples: {{expr: '{counted}', value: 200}}\n  for: 1m\n" if counted else "  for: 1m\n"
-    return _acting(f"{_ERRORS} / {whole}", limit="{max: 0.05}", rest=samples)
+    return _acting(f"{times}{_ERRORS} / {whole}", limit=limit, rest=samples)
 
 
 def _logs(*, limit: str = "{max: 0.05}", timeframe: str = "5m", color: str = "{{ color }}") -> str:
@@ -126,9 +126,9 @@ SAFETY = (
     ),
     Code(
         id="R510",
-        title="documents between two windows are never looked at",
-        why="Each slot looks at the last timeframe. When it is shorter than interval there are gaps, and an "
-        "outburst in a gap is never seen.",
+        title="what happens between two windows is never looked at",
+        why="Each slot looks at the last timeframe of the logs, or the range of the expression. When that is shorter "
+        "than interval there are gaps, and an outburst in a gap is never seen.",
         wrong=_logs(timeframe="5s"),
         right=_logs(),
         warns=True,
@@ -154,7 +154,8 @@ SAFETY = (
     Code(
         id="R513",
         title="a threshold that a share cannot cross, or always does",
-        why="A share of documents is between 0 and 1. max: 5 is not 5 %: the rule would never fire. Write 0.05.",
+        why="A share is between 0 and 1, be it of documents or of the requests of one metric. max: 5 is not 5 %: the "
+        "rule would never fire. Write 0.05.",
         wrong=_logs(limit="{max: 5}"),
         right=_logs(),
     ),
@@ -233,6 +234,42 @@ SAFETY = (
         "no application is there.",
         wrong=_page("http://169.254.169.254/"),
         right=_page(),
+    ),
+    Code(
+        id="R523",
+        title="a pattern that is compared as text",
+        why='code="5.." matches the text 5.. and no status code: there are no such errors, for ever. A pattern stands '
+        "behind =~.",
+        wrong=_acting(f'sum(rate(errors_total{{{_COLOR},code="5.."}}[2m]))'),
+        right=_acting(f'sum(rate(errors_total{{{_COLOR},code=~"5.."}}[2m]))'),
+        warns=True,
+    ),
+    Code(
+        id="R524",
+        title="percent and parts of 1 mixed up",
+        why="100 * errors / requests yields 5 for 5 %; 0.05 would roll back at one failure of two thousand. Without "
+        "the 100, 5 is 500 %, which is never reached.",
+        wrong=_ratio(times="100 * ", limit="{max: 0.05}"),
+        right=_ratio(times="100 * ", limit="{max: 5}"),
+        warns=True,
+    ),
+    Code(
+        id="R525",
+        title="a range that hardly holds two samples",
+        why="rate() and the like need two samples, and yield nothing with one: the rule is blind whenever a scrape is "
+        "late. A range holds four scrapes at least.",
+        wrong=_acting(f"sum(rate(errors_total{{{_COLOR}}}[15s]))"),
+        right=_ACTING,
+        warns=True,
+    ),
+    Code(
+        id="R526",
+        title="for is shorter than the interval",
+        why="A rule is looked at once in each interval, so that the second breach in a row is the soonest that can "
+        "show that it lasts.",
+        wrong=_acting(rest="  for: 5s\n"),
+        right=_ACTING,
+        warns=True,
     ),
     Code(
         id="R527",

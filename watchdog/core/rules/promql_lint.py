@@ -1,0 +1,117 @@
+"""More rules about rules: what a PromQL expression says and hardly means, seen with its rule and its target.
+
+Law: what can mean nothing else is an error; what a careful person may mean all the same is a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+from promql_parser import Expr
+
+from watchdog.core.durations import show_duration
+from watchdog.core.rules.bounds import lint_share
+from watchdog.core.rules.language import Rule, Target
+from watchdog.core.rules.lint import tree_of
+from watchdog.core.rules.problem import Finding, KeyPath, quoted
+from watchdog.core.rules.promql import divisor_of
+from watchdog.core.rules.promql_shape import exact_labels, may_be_several, ranges, raw_counters, selectors
+from watchdog.core.rules.promql_share import quotient_of, whole_of
+from watchdog.core.rules.stand_ins import STAND_IN
+
+_TWO_SCRAPES = 30.0
+"""Seconds: two samples of what is scraped each 15 s, which few scrape more often than."""
+_A_PATTERN = re.compile(r"\.[*+]|\.\.|[\w)]\|[\w(]|^\d+\*$|^\^|\$$")
+_BURN_TOTAL = ("burn_rate", "total_expr")
+
+
+def lint_expressions(target: Target, rule: Rule) -> Iterator[Finding]:
+    """What is odd about the expressions of a rule; the paths begin at the rule."""
+    trees = {path: tree for path, text in rule.expressions.items() if (tree := tree_of(text)) is not None}
+    values = {path: tree for path, tree in trees.items() if path[0] != "min_samples"}
+    for path, tree in trees.items():
+        found = chain(_lint_selectors(tree), _lint_ranges(tree, target.interval))
+        for part, code, message in found:
+            at = rule.expressions[path].find(part)
+            yield Finding(path=path, code=code, message=message, offset=at if at >= 0 else None)
+    for path, tree in values.items():
+        yield from _lint_counters(path, tree)
+        if rule.action == "rollback":
+            yield from _lint_acting(path, tree)
+    if (tree := trees.get(("prometheus", "expr"))) is not None:
+        yield from _lint_quotient(rule, tree)
+    total = trees.get(_BURN_TOTAL)
+    if rule.action == "rollback" and total is not None and STAND_IN not in str(total):
+        yield _of_both_colors(_BURN_TOTAL)
+
+
+Oddity = tuple[str, str, str]
+"""A part of an expression as it is mostly written, a code, and a sentence."""
+
+
+def _lint_selectors(tree: Expr) -> Iterator[Oddity]:
+    labels = {(name, value) for selector in selectors(tree) for name, value in exact_labels(selector).items()}
+    for name, value in sorted(labels):
+        if _A_PATTERN.search(value):
+            message = f'= compares {name} with {quoted(value)} as text; write =~ for a pattern, such as code=~"5.."'
+            yield f'"{value}"', "R523", message
+
+
+def _lint_ranges(tree: Expr, interval: float) -> Iterator[Oddity]:
+    shortest = min(ranges(tree), default=None)
+    if shortest is None:
+        return
+    if shortest < min(_TWO_SCRAPES, 2 * interval):
+        message = (
+            f"a range of {show_duration(shortest)} holds two samples only if they come more often than that; "
+            "write four scrapes or more, such as [2m]"
+        )
+        yield f"[{show_duration(shortest)}", "R525", message
+    elif shortest < interval:
+        message = (
+            f"what happens between two ranges is never looked at; write a range of at least the interval, "
+            f"{show_duration(interval)}"
+        )
+        yield f"[{show_duration(shortest)}", "R510", message
+
+
+def _lint_counters(path: KeyPath, tree: Expr) -> Iterator[Finding]:
+    for name in sorted(set(raw_counters(tree))):
+        message = f"{quoted(name)} counts since its process began; write rate({name}[2m]) or increase({name}[2m])"
+        yield Finding(path=path, code="R512", message=message)
+
+
+def _lint_acting(path: KeyPath, tree: Expr) -> Iterator[Finding]:
+    if may_be_several(tree):
+        message = (
+            "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
+        )
+        yield Finding(path=path, code="R506", message=message)
+    divisor = divisor_of(tree)
+    if divisor is not None and STAND_IN in str(tree) and STAND_IN not in str(divisor):
+        yield _of_both_colors(path)
+
+
+def _of_both_colors(path: KeyPath) -> Finding:
+    message = 'what it is divided by is that of both colors; put color="{{ color }}" in its selectors too'
+    return Finding(path=path, code="R511", message=message)
+
+
+def _lint_quotient(rule: Rule, tree: Expr) -> Iterator[Finding]:
+    """What is odd about the threshold of one quantity divided by another."""
+    threshold = rule.threshold
+    if threshold is None:
+        return
+    impossible = [] if (whole := whole_of(tree)) is None else [*lint_share(threshold, whole)]
+    yield from impossible
+    quotient, most = quotient_of(tree), threshold.max
+    if impossible or quotient is None or most is None:
+        return
+    if quotient.is_percentage and 0 < most < 1:
+        message = f"the expression is in percent, so that this is {most:g} %; write {most * 100:g} for {most * 100:g} %"
+        yield Finding(path=("threshold", "max"), code="R524", message=message)
+    elif quotient.is_of_counters and most >= 1:
+        message = f"the expression is no percentage, so that this is {most:.0%}; write {most / 100:g} for {most:g} %"
+        yield Finding(path=("threshold", "max"), code="R524", message=message)
