@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.core.rules.document import MAX_BYTES, MAX_NODES, read_document
-from watchdog.core.rules.problem import Finding
+from watchdog.core.rules.document import MAX_BYTES, MAX_NODES, Document, read_document
+from watchdog.core.rules.problem import Finding, KeyPath
 
 GENEROUS = 20.0
 """Seconds for the worst file of 1 MiB; it takes about one."""
@@ -323,3 +323,34 @@ def test_F68_any_text_is_a_document_or_has_problems(text: str) -> None:
         assert problem.column >= 1
         assert str(problem).isprintable()
         assert "; " in problem.message
+
+
+TWO_READERS = "#\t\n"
+"""A first line on whose account a text is read by PyYAML alone, and not by libyaml."""
+WRITTEN = st.lists(
+    st.sampled_from(
+        ["a: ", "- ", "  ", "\n", "\n  ", "x", "'y z'", '"é\\n"', "[1, ", "]", "{b: ", "}", "|\n", ">-\n", "#"]
+    ),
+    max_size=20,
+).map("".join)
+
+
+def places(document: Document, shift: int) -> dict[KeyPath, int]:
+    """Where the values stand that span any text; the others are told at their keys."""
+    return {path: spot.start + shift for path, spot in document.places.spots.items() if spot.start < spot.end}
+
+
+@given(YAML | WRITTEN)
+def test_both_readers_of_yaml_find_the_same_at_the_same_places(text: str) -> None:
+    fast, slow = read_document("f", text), read_document("f", TWO_READERS + text)
+    if slow.value is not None:  # libyaml takes a little more, such as {a?b: 1}
+        assert repr(fast.value) == repr(slow.value)
+        assert [(each.line + 1, each.column, each.code) for each in fast.problems] == [
+            (each.line, each.column, each.code) for each in slow.problems
+        ]
+        assert places(fast, len(TWO_READERS)) == places(slow, 0)
+
+
+def test_what_libyaml_refuses_is_told_in_the_words_for_pyyaml() -> None:
+    text = "a: [1, 2\nb: 'x'y'\n"
+    assert said(TWO_READERS + text) == [f"2{said(text)[0][1:]}"]

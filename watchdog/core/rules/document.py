@@ -17,6 +17,9 @@ from watchdog.core.rules.places import Places, Spot
 from watchdog.core.rules.problem import KeyPath, Problem, quoted
 from watchdog.core.rules.scalars import in_quotes, kind_of, read_word
 
+# libyaml gives the same events many times as fast. With tabs and byte order marks the two differ in what they take.
+_LIBYAML: type[Any] | None = getattr(yaml, "CSafeLoader", None)
+_READ_IN_TWO_WAYS = re.compile("[\t\ufeff]")
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_NODES = 50_000
@@ -75,18 +78,19 @@ class Document:
 
 def read_document(file: str, text: str) -> Document:
     """The document in the text. It never raises, whatever the text is."""
-    reader = _Reader(file, text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    if _LIBYAML is not None and not _READ_IN_TWO_WAYS.search(text):
+        reader = _Reader(file, text, _LIBYAML)
+        try:
+            return reader.document(reader.read())
+        except _UnreadableError:
+            pass  # it is read again, by the one that says more of it
+    reader = _Reader(file, text, yaml.SafeLoader)
     try:
-        value = reader.read()
+        return reader.document(reader.read())
     except _UnreadableError as unreadable:
-        value = None
         reader.give_up(unreadable)
-    return Document(
-        value=value,
-        problems=tuple(sorted(reader.problems)),
-        refused=frozenset(reader.refused),
-        places=reader.places,
-    )
+        return reader.document(None)
 
 
 class _UnreadableError(Exception):
@@ -102,13 +106,13 @@ class _UnreadableError(Exception):
 class _Reader:
     """Builds values from PyYAML's events: they come one by one, so that a hostile text is left at its first excess."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, loader: type[Any]) -> None:
         self.problems: list[Problem] = []
         self.refused: set[KeyPath] = set()
         self._text = text
         self._spots: dict[KeyPath, Spot] = {}
         self.places = Places(file=file, text=text, spots=self._spots)
-        self._events = _events(text)
+        self._events = _events(text, loader)
         self._nodes = 0
 
     def read(self) -> Any:
@@ -124,6 +128,11 @@ class _Reader:
             message = "a second document starts here; one file holds one target: split it"
             self.note(_start(second), "R103", message)
         return value
+
+    def document(self, value: Any) -> Document:
+        """What was read."""
+        problems, refused = tuple(sorted(self.problems)), frozenset(self.refused)
+        return Document(value=value, problems=problems, refused=refused, places=self.places)
 
     def note(self, offset: int, code: str, message: str) -> None:
         """A problem at an offset."""
@@ -151,7 +160,7 @@ class _Reader:
         self._check_properties(event, path)
         match event:
             case yaml.ScalarEvent():
-                self._spots[path] = Spot(start, end, key, event.value, event.style)
+                self._spots[path] = Spot(start, end, key, event.value, event.style or None)
                 return self._scalar(event, path)
             case yaml.SequenceStartEvent():
                 return self._sequence(path)
@@ -210,10 +219,10 @@ class _Reader:
         if match := _FORBIDDEN.search(event.value):
             message = f"the character {quoted(match.group())} is not allowed in a key; remove it"
             self._refuse(event, (*path, event.value), "R107", message)
-        if event.style is None and event.value == "<<":
+        if not event.style and event.value == "<<":
             message = "<< is a merge key; merge keys are not accepted: write the keys out"
             self._refuse(event, (*path, "<<"), "R105", message)
-        elif event.style is None and kind_of(event.value) in ("bool", "int", "float", "null"):
+        elif not event.style and kind_of(event.value) in ("bool", "int", "float", "null"):
             word = in_quotes(event.value)
             message = f"YAML does not read the key {word[1:-1]} as text; put it in quotes: {word}"
             self._refuse(event, (*path, event.value), "R106", message)
@@ -225,7 +234,7 @@ class _Reader:
             message = f"the character {quoted(match.group())} is not allowed in a value; remove it"
             self._refuse(event, path, "R107", message)
             return None
-        if event.style is not None:
+        if event.style:
             return text
         try:
             return read_word(text)
@@ -234,10 +243,10 @@ class _Reader:
             return None
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def _events(text: str, loader: type[Any]) -> Iterator[yaml.Event]:
     """PyYAML's events; raises _UnreadableError instead of everything that PyYAML raises."""
     offset = 0
-    events = yaml.parse(text, Loader=yaml.SafeLoader)
+    events = yaml.parse(text, Loader=loader)
     try:
         for event in events:
             offset = _end(event)

@@ -6,6 +6,7 @@ Law: a text that would be too much for the parser never reaches it; what the par
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from promql_parser import (
     BinaryExpr,
@@ -44,8 +45,9 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _UNITLESS = re.compile(r"\[\s*[\d.]+\s*[\]:]|:\s*[\d.]+\s*\]|(?i:offset)\s*[-+]?\s*[\d.]+$")
 
 
+@lru_cache(maxsize=64)  # each rule of a file is looked at from several sides
 def parse_promql(text: str) -> Expr:
-    """The expression's tree; raises PromqlError."""
+    """The expression's tree, which nobody changes; raises PromqlError."""
     readable = _scan(text)
     try:
         return parse(readable)

@@ -7,6 +7,7 @@ its dates are text.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import yaml
 
@@ -17,6 +18,7 @@ _RESOLVER = yaml.resolver.Resolver()
 _SHOWN_AT_MOST = 60
 
 
+@lru_cache(maxsize=1024)  # keys and short values recur
 def kind_of(word: str) -> str:
     """What YAML takes a bare word for: ``str``, ``bool``, ``int``, ``float``, ``null`` and a few more."""
     tag = _RESOLVER.resolve(yaml.ScalarNode, word, (True, False))  # type: ignore[no-untyped-call] # PyYAML's own gap
