@@ -12,7 +12,7 @@ from typing import Any
 from watchdog.core.durations import show_duration
 from watchdog.core.rules.kinds.elasticsearch import LANGUAGES
 from watchdog.core.rules.language import BOUND_THEMSELVES, KINDS, Target
-from watchdog.core.rules.values import DURATION_PATTERN, SHARE_PATTERN
+from watchdog.core.rules.values import DURATION_PATTERN, POSITIVE_DURATION_PATTERN, SHARE_PATTERN
 
 _MAY_BE_NULL = "rollback_window"
 _COUNT = {"type": "number", "exclusiveMinimum": 0}
@@ -52,8 +52,10 @@ def _as_written(key: str, given: dict[str, Any]) -> dict[str, Any]:
         (choice,) = (each for each in written.pop("anyOf") if each != {"type": "null"})
         written |= {"anyOf": [choice, _COUNT]} if key == "min_samples" else choice
         del written["default"]
+    if "patternProperties" in written:
+        written["additionalProperties"] = False  # pydantic's schema names the keys that fit, and lets others pass
     default = written.get("default")
-    if isinstance(default, float) and written.get("pattern") == DURATION_PATTERN:
+    if isinstance(default, float) and written.get("pattern") in (DURATION_PATTERN, POSITIVE_DURATION_PATTERN):
         written["default"] = show_duration(default)
     if isinstance(default, float) and written.get("pattern") == SHARE_PATTERN:
         written["default"] = f"{default:.0%}"

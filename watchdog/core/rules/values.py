@@ -18,12 +18,13 @@ from watchdog.core.rules.problem import Finding, KeyPath, ValueRefusedError, quo
 
 QUERY_PLACEHOLDERS = frozenset({"color", "namespace"})
 WINDOWED_PLACEHOLDERS = QUERY_PLACEHOLDERS | {"window"}
-SHARE_PATTERN = r"^[0-9.]+%$"
+SHARE_PATTERN = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$"
 ANNOTATION_PLACEHOLDERS = frozenset({"alert", "color", "namespace", "target", "threshold", "value"})
 
 _LONGEST_QUERY = 10_000
 _LONGEST = 366 * 86400.0
 DURATION_PATTERN = r"^(0|([0-9]+(ms|[smhdw]))+)$"
+POSITIVE_DURATION_PATTERN = r"^(?=.*[1-9])([0-9]+(ms|[smhdw]))+$"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_KEY = re.compile(r"([a-z0-9][-a-z0-9.]{0,252}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -56,13 +57,9 @@ def _duration(given: Any) -> Any:
 def _share(given: Any) -> Any:
     if not isinstance(given, str) or not given.endswith("%"):
         raise ValueError(f"{quoted(given)} is not a share; write a percentage such as 80%")
-    try:
-        percent = float(given.removesuffix("%"))
-    except ValueError:
-        percent = math.nan
-    if not 0 <= percent <= 100:  # noqa: PLR2004 - a percentage
+    if not re.fullmatch(SHARE_PATTERN, given):
         raise ValueError(f"{quoted(given)} is not a share; write a percentage from 0% to 100%")
-    return percent / 100
+    return float(given.removesuffix("%")) / 100
 
 
 def _finite(given: float) -> float:
@@ -226,21 +223,43 @@ def _a_second(seconds: float) -> float:
     return seconds
 
 
-_DurationSchema = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
-_WithColor = Field(json_schema_extra={"pattern": r"\{\{\s*color\s*\}\}"})
+def _pattern(pattern: str, cure: str) -> dict[str, Any]:
+    """What an editor needs to mark a text; the cure is shown by editors that know ``patternErrorMessage``."""
+    return {"pattern": pattern, "patternErrorMessage": cure}
+
+
+def _with_placeholders(allowed: frozenset[str], needed: str = "") -> Any:
+    """The schema of a text with no other placeholders than these, and with the needed one."""
+    names = sorted(allowed)
+    one = rf"\{{\{{\s*(?:{'|'.join(names)})\s*\}}\}}"
+    ahead = rf"(?=[\s\S]*\{{\{{\s*{needed}\s*\}}\}})" if needed else ""
+    known = ", ".join(f"{{{{ {name} }}}}" for name in names)
+    cure = f"the placeholders here are {known}" + (f", and {{{{ {needed} }}}} is needed" if needed else "")
+    return Field(json_schema_extra=_pattern(rf"^{ahead}(?:(?!\{{\{{(?!\{{))[\s\S]|{one})*$", cure))
+
+
+_A_DURATION = "a number with a unit, such as 30s, 5m or 1h30m"
+_DurationSchema = WithJsonSchema({"type": "string", **_pattern(DURATION_PATTERN, _A_DURATION)})
+_PositiveSchema = WithJsonSchema({"type": "string", **_pattern(POSITIVE_DURATION_PATTERN, _A_DURATION)})
+_ShareSchema = WithJsonSchema({"type": "string", **_pattern(SHARE_PATTERN, "a percentage, such as 80%")})
+_WithColor = Field(json_schema_extra=_pattern(r"\{\{\s*color\s*\}\}", "{{ color }} has to be in it"))
 
 Seconds = Annotated[float, BeforeValidator(_duration), _DurationSchema]
-PositiveSeconds = Annotated[float, BeforeValidator(_duration), Field(gt=0), _DurationSchema]
-Interval = Annotated[float, BeforeValidator(_duration), AfterValidator(_a_second), _DurationSchema]
-Share = Annotated[float, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})]
+PositiveSeconds = Annotated[float, BeforeValidator(_duration), Field(gt=0), _PositiveSchema]
+Interval = Annotated[float, BeforeValidator(_duration), AfterValidator(_a_second), _PositiveSchema]
+Share = Annotated[float, BeforeValidator(_share), _ShareSchema]
 Finite = Annotated[float, AfterValidator(_finite)]
 PositiveNumber = Annotated[float, Field(gt=0), AfterValidator(_finite)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label), Field(json_schema_extra={"pattern": f"^{_DNS_LABEL.pattern}$"})]
 AlertName = Annotated[
     str, AfterValidator(_alert_name), Field(json_schema_extra={"pattern": f"^{_ALERT_NAME.pattern}$"})
 ]
-LabelName = Annotated[str, AfterValidator(_label_name)]
-LabelText = Annotated[str, AfterValidator(_label)]
+LabelName = Annotated[
+    str, AfterValidator(_label_name), Field(json_schema_extra={"pattern": f"^{_LABEL_NAME.pattern}$"})
+]
+LabelText = Annotated[
+    str, AfterValidator(_label), Field(json_schema_extra=_pattern(r"^(?![\s\S]*\{\{)", "no placeholders"))
+]
 FieldName = Annotated[
     str, AfterValidator(_field_name), Field(json_schema_extra={"pattern": f"^{_FIELD_NAME.pattern}$"})
 ]
@@ -248,13 +267,24 @@ DeploymentTemplate = Annotated[str, AfterValidator(_deployment), _WithColor]
 SelectorKey = Annotated[str, AfterValidator(_selector_key)]
 SelectorValue = Annotated[str, AfterValidator(_selector_value), _WithColor]
 QueryText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_query)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY),
+    AfterValidator(_query),
+    _with_placeholders(QUERY_PLACEHOLDERS),
 ]
 WindowedQuery = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY), AfterValidator(_windowed)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_QUERY),
+    AfterValidator(_windowed),
+    _with_placeholders(WINDOWED_PLACEHOLDERS, "window"),
 ]
-IndexPattern = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_index)]
-AnnotationText = Annotated[str, AfterValidator(_annotation)]
+IndexPattern = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1000),
+    AfterValidator(_index),
+    _with_placeholders(QUERY_PLACEHOLDERS),
+]
+AnnotationText = Annotated[str, AfterValidator(_annotation), _with_placeholders(ANNOTATION_PLACEHOLDERS)]
 QueryFilter = Annotated[list[dict[str, Any]], AfterValidator(_query_tree)]
 QueryClause = Annotated[dict[str, Any], AfterValidator(_query_tree), AfterValidator(_clause)]
 Colors = Annotated[tuple[DnsLabel, DnsLabel], AfterValidator(_two)]

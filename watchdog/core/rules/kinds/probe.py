@@ -41,7 +41,12 @@ def _url(text: str) -> str:
     return text
 
 
-Url = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_URL), AfterValidator(_url)]
+Url = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=_LONGEST_URL),
+    AfterValidator(_url),
+    Field(json_schema_extra={"pattern": r"^https?://[^/?@]+([/?]|$)"}),
+]
 Status = Annotated[int, Field(ge=200, le=599)]
 
 
