@@ -16,6 +16,7 @@ from watchdog.commands.online import check_online
 from watchdog.core.rules.codes import example_files
 from watchdog.core.rules.codes.online import ONLINE
 from watchdog.core.rules.language import KINDS
+from watchdog.core.rules.lint import lint_lucene
 
 Check = Callable[..., int]
 HEAD = """\
@@ -183,12 +184,13 @@ def test_what_is_missing_is_told_at_its_place(tmp_path: Path, capsys: pytest.Cap
     assert check_online([file], form="text") == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(";")[0] for line in lines if line.startswith(str(file))] == [
-        f"{file}:6:24: R601: Prometheus has had no metric 'error_total' for 1h",
-        f"{file}:9:46: R603: no index has the field 'levle' of query",
+        f"{file}:6:34: R601: Prometheus has had no metric 'error_total' for 1h",
+        f"{file}:9:47: R603: no index has the field 'levle' of query",
     ]
 
 
 def test_F01_a_server_that_is_not_there_is_no_mistake_of_the_file(
+    filled: None,
     prometheus_server: PrometheusServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,7 +202,45 @@ def test_F01_a_server_that_is_not_there_is_no_mistake_of_the_file(
     assert check_online([file], form="text") == 3
     told = capsys.readouterr()
     assert "R603" not in told.out
+    assert [re.split(r" {2,}", line)[1:6] for line in told.out.splitlines()[-3:]] == [
+        ["Errors", "blue", "1", "-", "ok"],
+        ["Errors", "green", "3", "-", "breach"],
+        ["Logs", "-", "-", "-", "unreachable"],
+    ]
     assert "Elasticsearch at http://127.0.0.1:1 refuses the connection" in told.err
+
+
+LUCENE = (
+    "level:(ERROR OR FATAL)",
+    'level:ERROR AND NOT logger:"Health/Check"',
+    r"path:\/var\/log",
+    "path:/var.*log/",
+    "took:>=5 || a:{1 TO 5]",
+    "a:b^2.5 && !c:d~1",
+    "_exists_:trace",
+    "*:*",
+    "path:/read/write",
+    "message:read/write",
+    "a AND",
+    "a:b &&",
+    "a:(b OR c",
+    'a:"b',
+    "a:b)",
+    "a:[1 TO",
+    "a:b:c",
+    "a:()",
+)
+
+
+def test_lucene_is_what_elasticsearch_takes_for_it(filled: None, elasticsearch_server: ElasticsearchServer) -> None:
+    def is_taken(query: str) -> bool:
+        asked = {"query": {"query_string": {"query": query}}}
+        return bool(elasticsearch_server.send("GET", "/logs-shop/_validate/query", asked)["valid"])
+
+    passed = {query for query in LUCENE if not any(lint_lucene(query))}
+    taken = {query for query in LUCENE if is_taken(query)}
+    assert taken - passed == {"path:/read/write"}  # a pattern, and a word that is looked for in every field
+    assert passed <= taken
 
 
 def test_files_that_are_not_well_are_told_without_a_server(

@@ -31,11 +31,11 @@ def show(checked: Checked, *, form: str) -> int:
     """Prints what was found, and returns the exit code."""
     for line in FORMATS[form](checked):
         sys.stdout.write(line + "\n")
-    if codes := sorted({problem.code for problem in checked.problems}):
+    if worst := min(checked.problems, key=lambda problem: (problem.is_warning, problem.code), default=None):
         wrong = sum(not problem.is_warning for problem in checked.problems)
         warned = len(checked.problems) - wrong
         told = f"{wrong} problem{'s' * (wrong != 1)}, {warned} warning{'s' * (warned != 1)}"
-        tell(f"{told}; watchdog explain {codes[0]} says more about {codes[0]}")
+        tell(f"{told}; watchdog explain {worst.code} says more about {worst.code}")
     return OK if checked.is_well else FINDINGS
 
 

@@ -6,9 +6,10 @@ kind of rule is in `ASKED_BY`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promql_parser import VectorSelector
 
@@ -83,13 +84,13 @@ class PrometheusInquiry:
                 message = (
                     f"Prometheus has had no metric {quoted(name)} for {_BACK}; check its name, and that it is scraped"
                 )
-                yield Finding(path=path, code="R601", message=message)
+                yield Finding(path=path, code="R601", message=message, offset=place_in(text, name))
             elif not sum([await self._count(_written(selector), slot) for selector in pair]):
                 message = (
                     f"neither color has had a series of {_written(pair[0])} for {_BACK}; "
                     "check the labels, or create the series with 0"
                 )
-                yield Finding(path=path, code="R605", message=message)
+                yield Finding(path=path, code="R605", message=message, offset=place_in(text, name or ""))
 
     async def _count(self, selector: str, slot: float) -> float:
         reading = await self.source.ask(f"count(last_over_time({selector}[{_BACK}]))", slot=slot)
@@ -123,7 +124,7 @@ class ElasticsearchInquiry:
         if all(each is None for each in known):
             message = f"nothing has the name {quoted(query.index)}; check the index, alias or pattern"
             return [Finding(path=("elasticsearch", "index"), code="R602", message=message)]
-        return list(dict.fromkeys(_finding(problem) for each in known for problem in each or ()))
+        return list(dict.fromkeys(_finding(problem, query) for each in known for problem in each or ()))
 
     async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
         """What Elasticsearch says of a color now."""
@@ -147,10 +148,19 @@ _CURES = {
 }
 
 
-def _finding(problem: FieldProblem) -> Finding:
-    code = _FATAL[problem.fault] if problem.is_fatal else "R608"
-    path = ("elasticsearch", problem.field.place)
-    return Finding(path=path, code=code, message=f"{problem.said}; {_CURES[problem.fault]}")
+def place_in(text: Any, name: str) -> int | None:
+    """Where a query speaks of something, None where that cannot be told."""
+    if not isinstance(text, str):
+        return None
+    word = re.search(rf"(?<![\w.:]){re.escape(name)}(?![\w.])", text) if name else None
+    return word.start() if word else None
+
+
+def _finding(problem: FieldProblem, query: ElasticsearchQuery) -> Finding:
+    code, place = _FATAL[problem.fault] if problem.is_fatal else "R608", problem.field.place
+    offset = place_in(getattr(query, place), problem.field.name)
+    message = f"{problem.said}; {_CURES[problem.fault]}"
+    return Finding(path=("elasticsearch", place), code=code, message=message, offset=offset)
 
 
 def _written(selector: VectorSelector) -> str:

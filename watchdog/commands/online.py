@@ -100,7 +100,8 @@ async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target
     try:
         findings = await inquiry.findings(rule, target, slot=slot)
     except UnreachableError as error:
-        return Answer(unreachable=str(error))
+        row = Value(target=target.target, alert=rule.alert, color="-", outcome="unreachable", reason=str(error))
+        return Answer(values=(row,), unreachable=str(error))
     measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}
     if all(finding.code in _HARMLESS for finding in findings):
         findings += _refusals(rule, measured)

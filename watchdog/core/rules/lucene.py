@@ -113,6 +113,8 @@ def _without_operator(text: str, terms: list[object], *, is_of_field: bool) -> I
     for term, word in lower:
         message = f"{word!r} is searched as a word in Lucene (it is an operator in KQL); write {word.upper()}"
         yield Misreading(_offset(term), "R402", message)
+    if words[-1][1] in _SYMBOLS:
+        yield Misreading(len(text), "R401", "this is not a Lucene query: it breaks off; write the term that is missing")
     is_joined = lower or any(isinstance(term, Plus | Prohibit) for term in terms)
     if is_joined or _SYMBOLS.intersection(word for _, word in words) or any(map(_holds_two_fields, terms)):
         return
