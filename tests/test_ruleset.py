@@ -124,6 +124,7 @@ def test_F68_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "e.yaml").symlink_to("nowhere")
     (tmp_path / "f.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     os.mkfifo(tmp_path / "g.yaml")
+    (tmp_path / "h.yaml").write_bytes(b"\xff\xfet\0")
     assert problems(tmp_path) == [
         "b.yaml:7:16: 5 is a number, and a mapping is needed; write threshold: {max: 0.05}",
         f"c.yaml:1:9: the target 'a' is in {tmp_path}/a.yaml:1:9 already; keep it in one of the two files",
@@ -140,6 +141,7 @@ def test_F68_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
         "e.yaml:1:1: this is not a file, or a link to nothing; put a YAML file here",
         "f.yaml:1:1: the file is larger than 1 MiB; a rule file holds one target: split it",
         "g.yaml:1:1: this is not a file, or a link to nothing; put a YAML file here",
+        "h.yaml:1:1: the file is in UTF-16, as PowerShell's > writes it; save it as UTF-8",
     ]
 
 

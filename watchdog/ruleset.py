@@ -5,6 +5,7 @@ Law: a set is whole or it is not there; whatever goes wrong while reading is a p
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -168,6 +169,8 @@ def _read_file(name: str, path: Path) -> str | Problem:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return Problem(name, 1, 1, "R101", "the file is in UTF-16, as PowerShell's > writes it; save it as UTF-8")
         before = content[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return Problem(

@@ -2,7 +2,13 @@
 
 Law: no text, whatever it is, makes anything in here raise or run for long.
 
-`language` says what a file may say, `kinds` what a rule may ask, and `values` how single values are written; `document`
-reads YAML with its places; `rulefile` brings them together, `explain` and `keys` word what is wrong, and `lint` (with
-`promql` and `lucene`) holds the rules about rules.
+`language` says what a file may say, `kinds` what a rule may ask, and `values` how single values are written. `document`
+reads YAML (`scalars` its bare words), and `places` knows where each value stands. `rulefile` brings them together;
+`explain` and `keys` word what is wrong, as a `problem` with one of the `codes`.
+
+The rules about rules are in three places: `lint` for one rule by itself, `safety` for what needs the whole target, and
+`promql_lint` for what an expression says and hardly means. They look at queries with `promql` (its errors in
+`promql_error`, where they are in `promql_place`, what the tree tells in `promql_shape` and `promql_share`) and
+`lucene`; `stand_ins` stand there for the placeholders. `reads` and `fields` name what a query asks for, for the
+sources; `schema` is the language for editors.
 """

@@ -1,4 +1,4 @@
-"""More rules about rules: the ones that need the whole target, and the ones that warn.
+"""More rules about rules: the ones that need the whole target.
 
 Law: a warning is about what a careful person may mean all the same; whatever can mean nothing else is an error.
 """
