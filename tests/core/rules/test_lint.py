@@ -308,7 +308,7 @@ def same(subject: str, cure: str) -> str:
 
 
 SELECTORS = 'color="{{ color }}" in its selectors'
-FILTER = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
+FILTER = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
 
 
 @pytest.mark.parametrize(

@@ -647,7 +647,7 @@ def test_a_source(lines: list[str], problems: list[str]) -> None:
                 (
                     "6:38: the query is the same for both colors, so that after a rollback the bad color's errors "
                     "would go on firing on the good one; "
-                    'put it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
+                    'put {{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
                 ),
                 "8:19: the documents of ratio_of are what is counted; write the number alone, such as min_samples: 500",
             ],

@@ -115,7 +115,7 @@ def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
     if is_ratio and rule.min_samples is None:
         yield no_evidence("documents", "min_samples: 500")
     if "color" not in names_in(" ".join([search.index or "", *texts(search.asked), *texts(search.filter)])):
-        cure = 'it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
+        cure = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
         yield _colorless("elasticsearch", search.language, subject="the query", cure=cure)
 
 

@@ -69,7 +69,7 @@ def test_well_formed(rule: str) -> None:
         pytest.param(
             "{index: i, kql: a}\nfor: 1m\naction: rollback",
             "the query is the same for both colors, so that after a rollback the bad color's errors would go on firing "
-            'on the good one; put it in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]',
+            'on the good one; put {{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]',
             id="a rollback without a color",
         ),
         pytest.param(
