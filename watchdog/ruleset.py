@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from watchdog.core.rules.claims import clashes
 from watchdog.core.rules.document import MAX_BYTES
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import Problem
-from watchdog.core.rules.rulefile import RuleFile, clashes, parse_rule_file
+from watchdog.core.rules.rulefile import RuleFile, parse_rule_file
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _CONFIG_MAP = "..data"
@@ -82,7 +83,9 @@ class _Reading:
 
     def all_problems(self, files: dict[str, RuleFile]) -> tuple[Problem, ...]:
         found = [problem for file in files.values() for problem in file.problems]
-        return tuple(sorted([*self.problems, *found, *clashes(files.values())]))
+        return tuple(
+            sorted([*self.problems, *found, *clashes(claim for file in files.values() for claim in file.claims)])
+        )
 
     def digest(self) -> str:
         digest = hashlib.sha256()

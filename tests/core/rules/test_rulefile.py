@@ -3,6 +3,7 @@
 import itertools
 import string
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from watchdog.core.rules.claims import clashes
 from watchdog.core.rules.keys import EXAMPLES, SECTIONS, keys_of
 from watchdog.core.rules.language import Mode, Rule, Target
-from watchdog.core.rules.rulefile import MOST_PROBLEMS, OPTIONAL, clashes, parse_rule_file
+from watchdog.core.rules.problem import Problem
+from watchdog.core.rules.rulefile import MOST_PROBLEMS, OPTIONAL, RuleFile, parse_rule_file
 
 SHIPPED = (Path(__file__).parents[3] / "rules" / "banking-app.yaml").read_text(encoding="utf-8")
 HEAD = """\
@@ -163,8 +166,14 @@ def test_the_shipped_file_is_well_formed() -> None:
         ),
         pytest.param(
             "rollback: {min_ready: 0.8}",
-            "1:23: 0.8 is not a share; write a percentage such as 80%",
+            "1:23: 0.8 is not a share; write 80%",
             id="a share without a percent sign",
+        ),
+        pytest.param("rollback: {min_ready: 75}", "1:23: 75 is not a share; write 75%", id="a percentage without it"),
+        pytest.param(
+            "rollback: {min_ready: 1}",
+            "1:23: 1 is not a share; write a percentage such as 80%",
+            id="one, which may be all or a hundredth",
         ),
         pytest.param(
             "rollback: {min_ready: 120%}",
@@ -659,6 +668,17 @@ def test_one_mistake_is_one_problem(rule: str, problems: list[str]) -> None:
     assert said(HEAD + rule) == problems
 
 
+def test_what_is_wrong_with_one_rule_hides_nothing_of_another() -> None:
+    other = (
+        "  - alert: Logs\n    elasticsearch: {index: i, query: q, ratio_of: '*'}\n    threshold: {max: 5}\n"
+        "    min_samples: 5\n"
+    )
+    assert said(HEAD + RULE + "    for: 60\n" + other) == [
+        "8:10: 60 has no unit; write a duration such as 30s, 5m or 1h30m",
+        "11:22: a share is between 0 and 1, so that this is never exceeded; write a part of 1, such as 0.05 for 5 %",
+    ]
+
+
 def test_every_wrong_placeholder_is_told_at_its_own_place() -> None:
     assert in_rule('annotations: {summary: "{{ $value }} on {{ $labels.color }}, {{ color }"}') == [
         (
@@ -692,6 +712,21 @@ def test_a_file_full_of_bad_expressions_is_read_in_time() -> None:
             "hello",
             ["1:1: text stands here, and a rule file is a mapping; begin with target: banking-app"],
             id="a word",
+        ),
+        pytest.param(
+            "kind: ConfigMap\napiVersion: v1\n",
+            ["2:1: this is a Kubernetes object, and no rule file; keep it in another folder"],
+            id="a manifest",
+        ),
+        pytest.param(
+            "groups:\n  - rules: [{alert: A, expr: up == 0}]\n",
+            [
+                (
+                    "1:1: these are Prometheus' own rules, and no rule file; "
+                    "write a target with their expressions as its rules"
+                )
+            ],
+            id="Prometheus' rules",
         ),
         pytest.param(
             "null",
@@ -813,9 +848,14 @@ def test_a_flood_of_problems_is_cut() -> None:
     assert problems[-1] == "208:5: 50 more problems from here on; mend these first"
 
 
+def clashing(files: list[RuleFile]) -> Iterator[Problem]:
+    """What the files both claim."""
+    return clashes(claim for file in files for claim in file.claims)
+
+
 def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
     first, second = parse_rule_file("a", HEAD + RULE), parse_rule_file("b", "# x\n" + HEAD + RULE)
-    assert [str(problem) for problem in clashes([first, second])] == [
+    assert [str(problem) for problem in clashing([first, second])] == [
         "b:2:9: R216: the target 'shop' is in a:1:9 already; keep it in one of the two files",
         "b:4:19: R216: the Service 'web' of namespace 'shop' is in a:3:19 already; keep it in one of the two files",
         (
@@ -848,17 +888,17 @@ def test_two_files_cannot_have_the_same_target_service_or_deployment() -> None:
 def test_two_targets_do_not_share_a_deployment(services: str, problems: list[str]) -> None:
     first, text = parse_rule_file("a", HEAD + RULE), HEAD.replace("target: shop", "target: other") + RULE
     second = parse_rule_file("b", text.replace('services: [{name: web, deployment: "web-{{ color }}"}]', services))
-    assert [str(problem).partition(";")[0] for problem in clashes([first, second])] == problems
+    assert [str(problem).partition(";")[0] for problem in clashing([first, second])] == problems
 
 
 def test_the_same_service_in_another_namespace_is_another() -> None:
     text = HEAD.replace("target: shop", "target: shop2").replace("namespace: shop", "namespace: shop2") + RULE
-    assert list(clashes([parse_rule_file("a", HEAD + RULE), parse_rule_file("b", text)])) == []
+    assert list(clashing([parse_rule_file("a", HEAD + RULE), parse_rule_file("b", text)])) == []
 
 
 def test_a_file_with_problems_still_claims_what_is_readable() -> None:
     broken = parse_rule_file("b", HEAD + RULE + "    x: 1\n")
-    assert [problem.line for problem in clashes([parse_rule_file("a", HEAD + RULE), broken])] == [1, 3, 3]
+    assert [problem.line for problem in clashing([parse_rule_file("a", HEAD + RULE), broken])] == [1, 3, 3]
 
 
 BASE: dict[str, Any] = {"alert": "A", "prometheus": {"expr": "up"}, "threshold": {"max": 1}, "for": "1m"}

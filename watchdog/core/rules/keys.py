@@ -6,6 +6,7 @@ Law: whoever wrote an unknown key is told the nearest right one.
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -128,6 +129,10 @@ _WORDS_OF_OTHERS = {
     **dict.fromkeys(("summary", "description", "runbook_url", "runbook", "dashboard"), "annotations"),
 }
 """Keys of other tools, and ours for the same."""
+_OTHER_FILES = {
+    "apiVersion": "this is a Kubernetes object, and no rule file; keep it in another folder",
+    "groups": "these are Prometheus' own rules, and no rule file; write a target with their expressions as its rules",
+}
 _NAMES = {"": "the top of the file", "rules": "the rule itself", "services": "the Service"}
 _LONGEST_KEY = 60
 
@@ -135,6 +140,16 @@ _LONGEST_KEY = 60
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     """The keys that a section of a rule file may have, in their order."""
     return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def foreign(value: Any) -> Finding | None:
+    """What to say of a file that has no key of ours, and those of another kind of file."""
+    if not isinstance(value, dict) or value.keys() & set(keys_of(Target)):
+        return None
+    for key, sentence in _OTHER_FILES.items():
+        if key in value:
+            return Finding(path=(key,), code="R201", message=sentence, at_key=True)
+    return None
 
 
 def unknown_key(path: KeyPath) -> Finding:

@@ -5,7 +5,7 @@ Law: all problems at once, each at its line and column; a file with a problem ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -13,9 +13,10 @@ from typing import Any, assert_never
 
 from pydantic import ValidationError
 
-from watchdog.core.placeholders import fill
+from watchdog.core.rules.claims import Claim, claims_of, items_of, texts_of
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.explain import empty, explain, missing_key
+from watchdog.core.rules.keys import foreign
 from watchdog.core.rules.kinds import (
     BurnRate,
     Comparison,
@@ -34,7 +35,7 @@ from watchdog.core.rules.kinds.prometheus import check_counter, check_prometheus
 from watchdog.core.rules.language import BOUND_THEMSELVES, EXPRESSIONS, Rule, Target
 from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
 from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
-from watchdog.core.rules.safety import lint_target
+from watchdog.core.rules.safety import lint_in_target, lint_target
 from watchdog.core.rules.values import is_query
 
 MOST_PROBLEMS = 200
@@ -82,14 +83,6 @@ UNLOCATED: Checks = {**QUERIES, **dict.fromkeys(EXPRESSIONS, partial(lint_promql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What only one target can have, a name, a Service or a Deployment, and the place where a file says so."""
-
-    thing: str
-    place: Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
     """What is known of one rule file. It has a target or problems; its claims are known as far as it is readable.
 
@@ -107,9 +100,10 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
     document = read_document(file, text)
     if document.value is None and document.problems:
         return RuleFile(target=None, problems=_cut(document.problems))
+    if (finding := foreign(document.value)) is not None:
+        return RuleFile(target=None, problems=_cut([document.places.problem(finding), *document.problems]))
     target, findings = _read_target(document)
-    whole = lint_target(target) if target is not None else ()
-    seen = chain(findings, _check_rules(document.value), _check_names(document), whole)
+    seen = chain(findings, _check_rules(document.value), _check_names(document), _check_whole(document.value, target))
     told = _without_consequences([finding for finding in seen if not document.is_refused(finding.path)], document)
     found = sorted({*document.problems, *map(document.places.problem, told)})
     problems = [problem for problem in found if not problem.is_warning]
@@ -117,21 +111,8 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
         target=None if problems else target,
         problems=_cut(problems),
         warnings=_cut([problem for problem in found if problem.is_warning]),
-        claims=tuple(_claims(document)),
+        claims=tuple(claims_of(document)),
     )
-
-
-def clashes(files: Iterable[RuleFile]) -> Iterator[Problem]:
-    """What two files both claim, told at the later one, once a place: both colors of a Deployment clash together."""
-    first: dict[str, Problem] = {}
-    told: set[tuple[str, int, int]] = set()
-    for claim in (claim for file in files for claim in file.claims):
-        known, here = first.setdefault(claim.thing, claim.place), claim.place
-        if known.file != here.file and (here.file, here.line, here.column) not in told:
-            told.add((here.file, here.line, here.column))
-            where = f"{known.file}:{known.line}:{known.column}"
-            message = f"{claim.thing} is in {where} already; keep it in one of the two files"
-            yield replace(here, message=message)
 
 
 def _read_target(document: Document) -> tuple[Target | None, list[Finding]]:
@@ -155,7 +136,7 @@ def _without_consequences(findings: Sequence[Finding], document: Document) -> se
 
 def _check_rules(value: Any) -> Iterator[Finding]:
     """What is wrong inside each rule; what is wrong with one thing hides nothing that can be told of another."""
-    for number, given in enumerate(_items(value, "rules")):
+    for number, given in enumerate(items_of(value, "rules")):
         checks = QUERIES if number < MOST_LOCATED else UNLOCATED
         yield from (finding.under(("rules", number)) for finding in _check_item(given, checks))
 
@@ -228,11 +209,35 @@ def _without_samples(rule: Rule) -> Iterator[Finding]:
         yield Finding(path=("min_samples",), code="R213", message=message, at_key=True)
 
 
+def _check_whole(value: Any, target: Target | None) -> Iterator[Finding]:
+    """What does not fit together in the whole target; what is wrong with one rule does not hide it of the others."""
+    if target is not None:
+        yield from lint_target(target)
+        return
+    well = {number: given for number, given in enumerate(items_of(value, "rules")) if _is_rule(given)}
+    try:
+        rest = Target.model_validate(
+            {**value, "rules": [*well.values()]} if well else None, by_alias=True, by_name=False
+        )
+    except ValidationError:
+        return
+    for number, rule in zip(well, rest.rules, strict=True):
+        yield from (finding.under(("rules", number)) for finding in lint_in_target(rest, rule))
+
+
+def _is_rule(given: Any) -> bool:
+    try:
+        Rule.model_validate(given, by_alias=True, by_name=False)
+    except ValidationError:
+        return False
+    return True
+
+
 def _check_names(document: Document) -> Iterator[Finding]:
     """Names that stand twice in one file, or that only their case tells apart."""
     for section, key, what in (("services", "name", "Service"), ("rules", "alert", "alert")):
         first: dict[str, tuple[KeyPath, str]] = {}
-        for path, name in _texts(document.value, section, key):
+        for path, name in texts_of(document.value, section, key):
             known, known_name = first.setdefault(name.lower(), (path, name))
             if known == path:
                 continue
@@ -243,38 +248,6 @@ def _check_names(document: Document) -> Iterator[Finding]:
             else:
                 message = f"only its case tells this from {quoted(known_name)} on line {line}; give each its own name"
                 yield Finding(path=path, code="R221", message=message)
-
-
-def _claims(document: Document) -> Iterator[Claim]:
-    value = document.value
-    name, namespace = (value.get("target"), value.get("namespace")) if isinstance(value, dict) else (None, None)
-    things: list[tuple[KeyPath, str]] = [(("target",), f"the target {quoted(name)}")] if isinstance(name, str) else []
-    if isinstance(namespace, str):
-        for path, service in _texts(value, "services", "name"):
-            things.append((path, f"the Service {quoted(service)} of namespace {quoted(namespace)}"))
-        for path, template in _texts(value, "services", "deployment"):
-            names = dict.fromkeys(fill(template, {"color": color}) for color in _colors(value))
-            things += [(path, f"the Deployment {quoted(name)} of namespace {quoted(namespace)}") for name in names]
-    for path, thing in things:
-        yield Claim(thing=thing, place=document.places.problem(Finding(path=path, code="R216", message="")))
-
-
-def _colors(value: dict[str, Any]) -> list[str]:
-    given = value.get("colors", Target.model_fields["colors"].default)
-    return [color for color in given if isinstance(color, str)] if isinstance(given, list | tuple) else []
-
-
-def _items(value: Any, section: str) -> list[Any]:
-    items = value.get(section) if isinstance(value, dict) else None
-    return items if isinstance(items, list) else []
-
-
-def _texts(value: Any, section: str, key: str) -> Iterator[tuple[KeyPath, str]]:
-    """The text at a key of each item of a list, where there is one."""
-    for number, item in enumerate(_items(value, section)):
-        text = item.get(key) if isinstance(item, dict) else None
-        if isinstance(text, str):
-            yield (section, number, key), text
 
 
 def _places(given: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

@@ -31,10 +31,11 @@ def lint_target(target: Target) -> Iterator[Finding]:
         )
         yield Finding(path=("mode",), code="R515", message=message)
     for number, rule in enumerate(target.rules):
-        yield from (finding.under(("rules", number)) for finding in _lint_rule(target, rule))
+        yield from (finding.under(("rules", number)) for finding in lint_in_target(target, rule))
 
 
-def _lint_rule(target: Target, rule: Rule) -> Iterator[Finding]:
+def lint_in_target(target: Target, rule: Rule) -> Iterator[Finding]:
+    """What does not fit together in a rule and its target; the paths begin at the rule."""
     yield from _lint_colors(target, rule)
     yield from lint_expressions(target, rule)
     if 0 < rule.for_ < target.interval:

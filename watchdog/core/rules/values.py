@@ -56,10 +56,17 @@ def _duration(given: Any) -> Any:
 
 def _share(given: Any) -> Any:
     if not isinstance(given, str) or not given.endswith("%"):
-        raise ValueError(f"{quoted(given)} is not a share; write a percentage such as 80%")
+        raise ValueError(f"{quoted(given)} is not a share; write {_percentage(given)}")
     if not re.fullmatch(SHARE_PATTERN, given):
         raise ValueError(f"{quoted(given)} is not a share; write a percentage from 0% to 100%")
     return float(given.removesuffix("%")) / 100
+
+
+def _percentage(given: Any) -> str:
+    """What a number was meant to be; nobody can tell whether 1 is all of it or a hundredth."""
+    if isinstance(given, int | float) and 0 < given < 100 and given != 1:  # noqa: PLR2004 - a percentage
+        return f"{given * 100 if given < 1 else given:g}%"
+    return "a percentage such as 80%"
 
 
 def _finite(given: float) -> float:
