@@ -178,6 +178,7 @@ def test_sarif_obeys_its_schema_whatever_was_found(
         )
         for result in run["results"]
     ] == [
+        ("R512", "warning", "a%20b.yaml", {"startLine": 6, "startColumn": 24}),
         ("R201", "error", "a%20b.yaml", {"startLine": 8, "startColumn": 5}),
         ("R103", "error", "empty.yaml", {"startLine": 1, "startColumn": 1}),
     ]

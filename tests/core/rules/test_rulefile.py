@@ -679,6 +679,41 @@ def test_what_is_wrong_with_one_rule_hides_nothing_of_another() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        pytest.param(["for: 60", "action: rollback"], ["7:R504", "8:R208"], id="no color, and what for may be is open"),
+        pytest.param(["for: 1m", "labls: {}", "action: rollback"], ["7:R504", "9:R201"], id="no color, and a slip"),
+        pytest.param(["min_samples: few", "action: rollback"], ["7:R504", "8:R203", "9:R503"], id="samples in words"),
+        pytest.param(["datapoints_to_alarm: 3", 'evaluation_periods: "4"'], ["9:R203"], id="a number in quotes"),
+        pytest.param(["keep_firing_for:", "action: rollback", "for: 1m"], ["7:R504", "8:R204"], id="an empty key"),
+    ],
+)
+def test_what_is_wrong_in_a_rule_hides_nothing_that_it_could_not_cure(lines: list[str], found: list[str]) -> None:
+    rule = "  - alert: A\n    threshold: {max: 5}\n    prometheus: {expr: sum(up)}\n"
+    text = HEAD + rule + "".join(f"    {line}\n" for line in lines)
+    assert [f"{problem.line}:{problem.code}" for problem in parse_rule_file("f", text).problems] == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("prometheus: up", ["7:R203"], id="an expression alone is no rule without a source"),
+        pytest.param(
+            "elasticsearch: {index: i, query: q, filtr: [{term: {color: '{{ color }}'}}]}",
+            ["7:R201"],
+            id="the color may be in what was misspelt",
+        ),
+        pytest.param(
+            "http: {url: 'http://a-{{ color }}/', measure: latency, timeot: 9s}", ["7:R201"], id="so may more"
+        ),
+    ],
+)
+def test_what_a_dropped_key_may_have_cured_is_not_told(source: str, found: list[str]) -> None:
+    text = f"{HEAD}  - alert: A\n    threshold: {{max: 5}}\n    {source}\n    action: rollback\n    for: 1m\n"
+    assert [f"{problem.line}:{problem.code}" for problem in parse_rule_file("f", text).problems] == found
+
+
 def test_every_wrong_placeholder_is_told_at_its_own_place() -> None:
     assert in_rule('annotations: {summary: "{{ $value }} on {{ $labels.color }}, {{ color }"}') == [
         (
@@ -1126,6 +1161,10 @@ def test_any_value_at_any_key_is_explained(value: str) -> None:
             assert "; " in problem.message
             assert "is not accepted here" not in problem.message
             assert "Input should" not in problem.message
+        told = {problem.code for problem in file.problems if problem.line != number + 1}
+        is_yaml = not any(problem.code.startswith("R1") for problem in file.problems)
+        # A threshold and a pair are told as a whole; a block begins on its next line.
+        assert not is_yaml or value == "|" or told <= {"R211", "R219"}, (line, told)
 
 
 @settings(deadline=GENEROUS)

@@ -3,9 +3,9 @@
 Law: no text, whatever it is, makes anything in here raise or run for long.
 
 `language` says what a file may say, `kinds` what a rule may ask, and `values` how single values are written. `document`
-reads YAML (`scalars` its bare words), and `places` knows where each value stands. `rulefile` brings them together;
-`explain` and `keys` word what is wrong, as a `problem` with one of the `codes`; `claims` are what two files cannot both
-have.
+reads YAML (`scalars` its bare words), and `places` knows where each value stands. `rulefile` brings them together, with
+what is `readable` of a rule that is not well formed; `explain` and `keys` word what is wrong, as a `problem` with one
+of the `codes`; `claims` are what two files cannot both have.
 
 The rules about rules are in three places: `lint` for one rule by itself, `safety` for what needs the whole target, and
 `promql_lint` for what an expression says and hardly means. They look at queries with `promql` (its errors in

@@ -35,6 +35,7 @@ from watchdog.core.rules.kinds.prometheus import check_counter, check_prometheus
 from watchdog.core.rules.language import BOUND_THEMSELVES, EXPRESSIONS, Rule, Target
 from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
 from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
+from watchdog.core.rules.readable import Readable, readable_rule
 from watchdog.core.rules.safety import lint_in_target, lint_target
 from watchdog.core.rules.values import is_query
 
@@ -103,7 +104,9 @@ def parse_rule_file(file: str, text: str) -> RuleFile:
     if (finding := foreign(document.value)) is not None:
         return RuleFile(target=None, problems=_cut([document.places.problem(finding), *document.problems]))
     target, findings = _read_target(document)
-    seen = chain(findings, _check_rules(document.value), _check_names(document), _check_whole(document.value, target))
+    rules = _readable_rules(document.value)
+    in_rules, in_whole = _check_rules(rules, document.value), _check_whole(rules, document.value, target)
+    seen = chain(findings, in_rules, _check_names(document), in_whole)
     told = _without_consequences([finding for finding in seen if not document.is_refused(finding.path)], document)
     found = sorted({*document.problems, *map(document.places.problem, told)})
     problems = [problem for problem in found if not problem.is_warning]
@@ -134,11 +137,12 @@ def _without_consequences(findings: Sequence[Finding], document: Document) -> se
     }
 
 
-def _check_rules(value: Any) -> Iterator[Finding]:
+def _check_rules(rules: Mapping[int, Readable], value: Any) -> Iterator[Finding]:
     """What is wrong inside each rule; what is wrong with one thing hides nothing that can be told of another."""
     for number, given in enumerate(items_of(value, "rules")):
         checks = QUERIES if number < MOST_LOCATED else UNLOCATED
-        yield from (finding.under(("rules", number)) for finding in _check_item(given, checks))
+        found = chain(_check_item(given, checks), _check_readable(rules[number]) if number in rules else ())
+        yield from (finding.under(("rules", number)) for finding in found)
 
 
 def _check_item(given: Any, checks: Checks) -> Iterator[Finding]:
@@ -147,14 +151,22 @@ def _check_item(given: Any, checks: Checks) -> Iterator[Finding]:
             if isinstance(text, str) and is_query(text):
                 yield from (finding.under(place) for finding in check(text.strip()))
     yield from map(missing_key, _missing(given))
-    forgotten = [place for path in OPTIONAL for place, value in _places(given, path) if value is None]
-    yield from map(empty, forgotten)
-    try:
-        rule = Rule.model_validate(given, by_alias=True, by_name=False)
-    except ValidationError:
-        return
-    if not forgotten:
-        yield from chain(_check_rule(rule), lint(rule))
+    yield from map(empty, _forgotten(given))
+
+
+def _forgotten(given: Any) -> list[KeyPath]:
+    """The keys of a rule that have no value."""
+    return [place for path in OPTIONAL for place, value in _places(given, path) if value is None]
+
+
+def _readable_rules(value: Any) -> dict[int, Readable]:
+    """What can be read of each rule, by its number."""
+    read = {number: readable_rule(given, _forgotten(given)) for number, given in enumerate(items_of(value, "rules"))}
+    return {number: rule for number, rule in read.items() if rule is not None}
+
+
+def _check_readable(readable: Readable) -> Iterator[Finding]:
+    yield from filter(readable.tells, chain(_check_rule(readable.rule), lint(readable.rule)))
 
 
 def _missing(given: Any) -> Iterator[KeyPath]:
@@ -209,28 +221,20 @@ def _without_samples(rule: Rule) -> Iterator[Finding]:
         yield Finding(path=("min_samples",), code="R213", message=message, at_key=True)
 
 
-def _check_whole(value: Any, target: Target | None) -> Iterator[Finding]:
+def _check_whole(rules: Mapping[int, Readable], value: Any, target: Target | None) -> Iterator[Finding]:
     """What does not fit together in the whole target; what is wrong with one rule does not hide it of the others."""
     if target is not None:
         yield from lint_target(target)
         return
-    well = {number: given for number, given in enumerate(items_of(value, "rules")) if _is_rule(given)}
+    readable = [each.rule for each in rules.values()]
     try:
-        rest = Target.model_validate(
-            {**value, "rules": [*well.values()]} if well else None, by_alias=True, by_name=False
-        )
+        rest = Target.model_validate({**value, "rules": readable} if readable else None, by_alias=True, by_name=False)
     except ValidationError:
         return
-    for number, rule in zip(well, rest.rules, strict=True):
-        yield from (finding.under(("rules", number)) for finding in lint_in_target(rest, rule))
-
-
-def _is_rule(given: Any) -> bool:
-    try:
-        Rule.model_validate(given, by_alias=True, by_name=False)
-    except ValidationError:
-        return False
-    return True
+    for number, each in rules.items():
+        yield from (
+            finding.under(("rules", number)) for finding in lint_in_target(rest, each.rule) if each.tells(finding)
+        )
 
 
 def _check_names(document: Document) -> Iterator[Finding]:
