@@ -22,6 +22,7 @@ _CURES = {
     "R502": frozenset({"min_samples"}),
     "R503": frozenset({"for", "datapoints_to_alarm"}),
     "R516": frozenset(KINDS),
+    "R527": frozenset(KINDS),
 }
 """What cures a finding at another place than its own. A key that there is not may have been meant to be any."""
 _KNOWN = frozenset(keys_of(Rule))
