@@ -10,6 +10,6 @@ of the `codes`; `claims` are what two files cannot both have.
 The rules about rules are in three places: `lint` for one rule by itself, `safety` for what needs the whole target, and
 `promql_lint` for what an expression says and hardly means. They look at queries with `promql` (its errors in
 `promql_error`, where they are in `promql_place`, what the tree tells in `promql_shape` and `promql_share`) and
-`lucene`; `stand_ins` stand there for the placeholders. `reads` and `fields` name what a query asks for, for the
-sources; `schema` is the language for editors.
+`lucene`; `stand_ins` stand there for the placeholders. `bounds` holds a threshold against the values that there can
+be. `reads` names what an expression reads, for the sources; `schema` is the language for editors.
 """
