@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.replay.conftest import Play
+from tests.replay.test_counted import RULES as COUNTING
 from tests.replay.test_rule_tests import RULES_OF_STDDEV, SHIPPED
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer
@@ -97,3 +98,31 @@ def test_an_index_that_is_there_is_not_written_to(play: Play, elasticsearch_serv
     assert said.code == 1
     assert "the index logs-shop-kept cannot be made for the test" in said.out
     assert elasticsearch_server.count("logs-shop-kept", "*") == 1
+
+
+COUNTERS = """
+  - input_series:
+      - {series: 'requests_total{color="green"}', values: '0+100x80'}
+      - {series: 'errors_total{color="green"}', values: 0+0x39 0+20x40}
+      - {series: 'requests_total{color="blue"}', values: '0+100x80'}
+      - {series: 'errors_total{color="blue"}', values: '0+1x80'}
+    exp_state:
+      - {eval_time: 9m45s, rules: {Burn: {outcome: ok, value: 0}, Worse: {outcome: ok, value: 0}}}
+      - {eval_time: 10m45s, rules: {Burn: {phase: inactive, outcome: ok}}}
+      - {eval_time: 12m30s, active: blue}
+    exp_actions: [{at: 11m15s, action: rollback, rules: [Worse]}]
+  - name: what both colors share
+    input_series:
+      - {series: 'requests_total{color="green"}', values: '0+100x80'}
+      - {series: 'errors_total{color="green"}', values: 0+0x39 0+20x40}
+      - {series: 'requests_total{color="blue"}', values: '0+100x80'}
+      - {series: 'errors_total{color="blue"}', values: 0+0x39 0+20x40}
+    exp_state:
+      - {eval_time: 14m, rules: {Burn: {phase: firing}, Worse: {phase: inactive, outcome: ok, value: 0}}}
+    exp_actions: [{at: 12m30s, action: hold, reason: other_color_breaches}]
+"""
+
+
+def test_burn_rates_and_comparisons_are_computed_from_series(play: Play, prometheus_server: PrometheusServer) -> None:
+    said = play(COUNTERS, rules=COUNTING, prometheus_binary=Path(str(prometheus_server.child.command[0])))
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 passed, 0 failed"), said.out

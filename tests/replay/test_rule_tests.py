@@ -275,6 +275,12 @@ def test_a_junit_file_has_a_case_for_each_test(play: Play) -> None:
     assert "rollback at 30s" in str(failure.get("message"))
 
 
+def test_nothing_is_played_for_a_junit_file_that_cannot_be_written(play: Play) -> None:
+    said = play(f"{ERRORS}    exp_actions: []\n", junit=Path("nowhere/j.xml"))
+    assert (said.code, said.out) == (2, "")
+    assert "--junit nowhere/j.xml: there is no folder nowhere; make it first" in said.err
+
+
 RULES_OF_STDDEV = """\
 target: shop
 namespace: shop

@@ -15,10 +15,11 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 
+from watchdog.commands.counted import Counted
 from watchdog.commands.own_prometheus import EngineError
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
-from watchdog.replay.binding import RuleTest
+from watchdog.replay.binding import RESULTS, RuleTest
 from watchdog.replay.feed import FedDocument, FedSeries, documents_of, index_of, series_of
 from watchdog.replay.remote_write import HEADERS, requests_of
 from watchdog.settings import ElasticsearchSettings, PrometheusSettings
@@ -27,6 +28,7 @@ from watchdog.sim.elasticsearch.documents import DocumentStore
 from watchdog.sim.prometheus.api import prometheus_app
 from watchdog.sim.prometheus.series import STALE, SeriesStore, labels_of
 from watchdog.sim.server import LoopbackServer
+from watchdog.sources.compare import ComparingSource
 from watchdog.sources.credentials import prove
 from watchdog.sources.elasticsearch import ElasticsearchSource
 from watchdog.sources.prometheus import PrometheusSource
@@ -52,28 +54,36 @@ class Engines:
 
     @contextlib.asynccontextmanager
     async def stages(self, test: RuleTest, start: float) -> AsyncIterator[dict[str, Stage]]:
-        """A server for each kind of input that the test has, by the source that it stands for. Raises EngineError."""
+        """Who computes what comes of each input that the test has, by its section. Raises EngineError."""
         async with contextlib.AsyncExitStack() as stack:
-            stages: dict[str, Stage] = {}
+            stages: dict[str, Stage] = {RESULTS: Counted(test, start)}
             if test.case.input_series:
-                series = series_of(test, start)
+                series, colors = series_of(test, start), test.target.colors
                 settings = self.prometheus
-                prometheus = _Series(series) if settings is None else _RealSeries(series, settings)
-                stages["prometheus"] = await stack.enter_async_context(prometheus)
+                prometheus = _Series(series, colors) if settings is None else _RealSeries(series, colors, settings)
+                stages["input_series"] = await stack.enter_async_context(prometheus)
             if test.case.input_documents:
                 documents = documents_of(test, start)
                 indices = {index_of(test, given) for given in test.case.input_documents}
                 nodes = self.elasticsearch
-                stages["elasticsearch"] = await stack.enter_async_context(
+                stages["input_documents"] = await stack.enter_async_context(
                     _Documents(documents, indices) if nodes is None else _RealDocuments(documents, indices, nodes)
                 )
             yield stages
 
 
-class _Series(contextlib.AbstractAsyncContextManager["_Series"]):
-    """The simulated Prometheus, and the source that asks it."""
+def source_of(
+    rule: Rule, prometheus: PrometheusSource, *, colors: tuple[str, str]
+) -> PrometheusSource | ComparingSource:
+    """Who asks a Prometheus for a rule."""
+    return prometheus if rule.compare is None else ComparingSource(prometheus, colors=colors)
 
-    def __init__(self, series: Sequence[FedSeries]) -> None:
+
+class _Series(contextlib.AbstractAsyncContextManager["_Series"]):
+    """The simulated Prometheus, and the sources that ask it."""
+
+    def __init__(self, series: Sequence[FedSeries], colors: tuple[str, str]) -> None:
+        self._colors = colors
         store = SeriesStore()
         for each in series:
             for at, value in each.samples:
@@ -90,7 +100,8 @@ class _Series(contextlib.AbstractAsyncContextManager["_Series"]):
         await self._server.__aexit__()
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
-        measured = await self._source.measure(rule, color=color, namespace=namespace, slot=slot)
+        source = source_of(rule, self._source, colors=self._colors)
+        measured = await source.measure(rule, color=color, namespace=namespace, slot=slot)
         cure = (
             "play the test on a real Prometheus: put the program prometheus on PATH, or name it with "
             "--prometheus-binary FILE, or an empty one that takes remote write with --prometheus URL"
@@ -101,8 +112,9 @@ class _Series(contextlib.AbstractAsyncContextManager["_Series"]):
 class _RealSeries(contextlib.AbstractAsyncContextManager["_RealSeries"]):
     """A real Prometheus that is given the series by remote write."""
 
-    def __init__(self, series: Sequence[FedSeries], settings: PrometheusSettings) -> None:
+    def __init__(self, series: Sequence[FedSeries], colors: tuple[str, str], settings: PrometheusSettings) -> None:
         self._series = series
+        self._colors = colors
         self._settings = settings
 
     async def __aenter__(self) -> Self:
@@ -117,7 +129,8 @@ class _RealSeries(contextlib.AbstractAsyncContextManager["_RealSeries"]):
         await self._source.close()
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
-        return await self._source.measure(rule, color=color, namespace=namespace, slot=slot)
+        source = source_of(rule, self._source, colors=self._colors)
+        return await source.measure(rule, color=color, namespace=namespace, slot=slot)
 
     async def _write(self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]) -> None:
         url = f"{self._settings.url}/api/v1/write"

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.commands.engines import DEADLINE, Engines
+from watchdog.commands.files import check_place
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import FINDINGS, OK, USAGE, say, tell
+from watchdog.commands.session import FINDINGS, OK, USAGE, StopError, say, tell
 from watchdog.core.model import Measurement
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible
@@ -30,7 +31,10 @@ from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
-APART = 4 * 86_400.0  # seconds between two tests on one Prometheus: the longest look back of a rule
+DAY = 86_400.0
+APART = (
+    5 * DAY
+)  # seconds between two tests on one Prometheus, at least but for one day: the longest look back of a rule
 TERMINATED = 128 + signal.SIGTERM
 _SUFFIXES = (".test.yaml", ".test.yml")
 _MAX_BYTES = 1 << 20
@@ -80,8 +84,9 @@ def run_tests(options: Options) -> int:
         tell(f"no test matches {options.only!r}" if options.only else "there are no tests in these files")
         return USAGE
     try:
+        check_place("--junit", options.junit)
         results = asyncio.run(_play_all(wanted, options))
-    except (EngineError, SettingsError) as error:
+    except (EngineError, SettingsError, StopError) as error:
         tell(str(error))
         return USAGE
     except asyncio.CancelledError:
@@ -131,7 +136,7 @@ async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]
             except EngineError as failed:
                 verdict, error = None, str(failed)
             results.append(Result(test=test, seconds=time.monotonic() - begun, verdict=verdict, error=error))
-            after = start + test.slots * test.target.interval + APART
+            after = (start + test.slots * test.target.interval + APART) // DAY * DAY
     return results
 
 
@@ -158,7 +163,7 @@ async def play(test: RuleTest, start: float, engines: Engines) -> Played:
     async with engines.stages(test, start) as stages:
 
         async def ask(question: Question, slot: float) -> Measurement:
-            stage = stages[question.rule.source]
+            stage = stages[test.inputs[question.rule.alert]]
             return await stage.measure(question.rule, color=question.color, namespace=test.target.namespace, slot=slot)
 
         try:

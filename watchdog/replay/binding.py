@@ -19,10 +19,13 @@ from watchdog.core.rules.problem import KeyPath, quoted
 from watchdog.replay.complaints import complain
 from watchdog.replay.mistakes import Mistake, mistake_in, mistakes_of
 from watchdog.replay.notation import NotationError, parse_series, parse_values
-from watchdog.replay.testfile import TestCase, TestFile
+from watchdog.replay.results import check_results
+from watchdog.replay.testfile import InputResults, InputSeries, TestCase, TestFile
 
 MOST_SLOTS = 50_000
-_INPUTS = {"prometheus": "input_series", "elasticsearch": "input_documents"}
+SECTIONS = {"prometheus": "input_series", "elasticsearch": "input_documents"}
+"""The input that a server is given, by the server."""
+RESULTS = "input_results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class RuleTest:
         """How many slots are played: to the end of the inputs, and of all that happens or is expected."""
         case, interval = self.case, self.target.interval
         ends = [len(parse_values(each.values)) * self.spacing for each in case.input_series]
-        ends += [len(parse_values(each.values)) * interval for each in case.input_results]
+        ends += [len(parse_values(text)) * interval for each in case.input_results for text in each.texts.values()]
         ends += [each.to for each in case.input_documents]
         instants = [each.eval_time for each in case.alert_rule_test]
         instants += [each.eval_time for each in case.exp_state]
@@ -79,11 +82,14 @@ class RuleTest:
         ends += [instant + interval for instant in instants]
         return max(1, int(max(ends, default=0.0) // interval))
 
-    def is_fed(self, alert: str) -> bool:
-        """True when the inputs of the test reach the rule."""
-        rule = next(each for each in self.target.rules if each.alert == alert)
-        given = {"prometheus": self.case.input_series, "elasticsearch": self.case.input_documents}
-        return bool(given.get(rule.source)) or any(each.alert == alert for each in self.case.input_results)
+    @cached_property
+    def inputs(self) -> Mapping[str, str]:
+        """Which section of the test feeds each rule that one does; what is said of the rule itself comes first."""
+        told = {each.alert for each in self.case.input_results}
+        sections = {
+            rule.alert: RESULTS if rule.alert in told else SECTIONS.get(rule.server, "") for rule in self.target.rules
+        }
+        return {alert: section for alert, section in sections.items() if getattr(self.case, section, None)}
 
 
 def parse_test_file(file: str, text: str) -> ParsedTestFile:
@@ -167,19 +173,22 @@ def _check(test: RuleTest) -> Iterator[_Wrong]:
     yield from notation
     yield from _check_names(test)
     if not notation:
+        rules = {rule.alert: rule for rule in test.target.rules}
+        yield from (_Wrong(*each) for each in check_results(test.case, rules, active=test.active))
         yield from _check_times(test)
 
 
 def _check_notation(test: RuleTest) -> Iterator[_Wrong]:
-    for section, inputs in (("input_series", test.case.input_series), ("input_results", test.case.input_results)):
-        for number, given in enumerate(inputs):
-            for key in ("series", "values", "samples"):
-                text = getattr(given, key, None)
-                try:
-                    if text is not None:
-                        (parse_series if key == "series" else parse_values)(text)
-                except NotationError as error:
-                    yield _Wrong((section, number, key), str(error), error.offset)
+    given: list[tuple[KeyPath, InputSeries | InputResults]] = [
+        *((("input_series", number), each) for number, each in enumerate(test.case.input_series)),
+        *((("input_results", number), each) for number, each in enumerate(test.case.input_results)),
+    ]
+    for path, each in given:
+        for key, text in each.texts.items():
+            try:
+                (parse_series if key == "series" else parse_values)(text)
+            except NotationError as error:
+                yield _Wrong((*path, key), str(error), error.offset)
 
 
 def _check_names(test: RuleTest) -> Iterator[_Wrong]:
@@ -188,9 +197,9 @@ def _check_names(test: RuleTest) -> Iterator[_Wrong]:
         if alert not in known:
             message = f"{test.target.target} has no rule {quoted(alert)}; it has {', '.join(sorted(known))}"
             yield _Wrong(path, message)
-        elif is_expected and not test.is_fed(alert):
+        elif is_expected and alert not in test.inputs:
             rule = next(each for each in test.target.rules if each.alert == alert)
-            own = _INPUTS.get(rule.source)
+            own = SECTIONS.get(rule.server)
             ways = f"{own} or input_results" if own else "input_results"
             yield _Wrong(path, f"no input of this test reaches {alert}; add {ways}")
     for path, color in _colors(test.case):
@@ -200,7 +209,7 @@ def _check_names(test: RuleTest) -> Iterator[_Wrong]:
     for number, given in enumerate(test.case.input_documents):
         if given.index is None and not test.log_index:
             yield _Wrong(("input_documents", number), f"no rule of {test.target.target} names an index; add index:")
-    sources = {rule.source for rule in test.target.rules}
+    sources = {rule.server for rule in test.target.rules}
     for number, fault in enumerate(test.case.faults):
         if fault.source is not None and fault.source not in sources:
             message = f"no rule asks {quoted(fault.source)}; they ask {', '.join(sorted(sources))}"

@@ -1,6 +1,6 @@
 """Plays one test: its inputs, its events and its faults, slot by slot.
 
-Law: what the test says itself is answered here; only what a server has to compute is asked for.
+Law: what the test says itself is answered here; only what has to be computed is asked for.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
 from watchdog.core.slots import slot_at
 from watchdog.replay.actions import Action
-from watchdog.replay.binding import RuleTest
+from watchdog.replay.binding import RESULTS, RuleTest
 from watchdog.replay.notation import Gap, Value, parse_values
 from watchdog.replay.player import LONG_AGO, Player, Question, Seen, past_of
+from watchdog.replay.results import is_counted
 from watchdog.replay.story import Deploy, Event, Fault, Pause, Restart, Resume, Switch, spoiled
 from watchdog.replay.testfile import EventInput, FaultInput
 from watchdog.replay.world import world_of
 
-ENGINES = {"prometheus": "input_series", "elasticsearch": "input_documents"}
-"""The sources that a server can stand for, and the input that it is given."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a server has to answer now; instants are Unix seconds."""
+    """What has to be computed now, from series, documents or counts; instants are Unix seconds."""
 
     slot: float
     questions: Sequence[Question]
@@ -98,22 +96,23 @@ class _Inputs:
         self._start = start
         self._results: dict[tuple[str, str], tuple[tuple[Value, ...], tuple[Value, ...] | None]] = {}
         for each in test.case.input_results:
+            if each.values is None:
+                continue
             samples = None if each.samples is None else parse_values(each.samples)
             self._results[each.alert, each.color or test.active] = parse_values(each.values), samples
-        self._told = {alert for alert, _ in self._results}
         self._faults = [_fault(each, start) for each in test.case.faults]
 
     def needs_server(self, question: Question, slot: float) -> bool:
-        """True when the answer has to be computed from series or documents."""
+        """True when the answer has to be computed from series, documents or counts."""
         rule = question.rule
-        is_given = rule.alert in self._told or spoiled(self._faults, rule, slot) is not None
-        section = ENGINES.get(rule.source)
-        return not is_given and section is not None and bool(getattr(self._test.case, section))
+        section = self._test.inputs.get(rule.alert)
+        is_said = section is None or (section == RESULTS and not is_counted(rule))
+        return not is_said and spoiled(self._faults, rule, slot) is None
 
     def answer(self, question: Question, slot: float) -> Measurement | None:
         """The answer; None for a rule that this test does not feed."""
         rule = question.rule
-        if not self._test.is_fed(rule.alert):
+        if rule.alert not in self._test.inputs:
             return None
         return spoiled(self._faults, rule, slot) or self._result(rule, question.color, slot)
 

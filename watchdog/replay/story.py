@@ -76,7 +76,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A failure from ``start`` until ``end``, the end excluded, of one rule's answers, of one source, or of all.
+    """A failure from ``start`` until ``end``, the end excluded, of one rule's answers, of one server's, or of all.
 
     ``seconds`` is how late a slow answer is; beyond `DEADLINE` it is a time-out.
     """
@@ -90,7 +90,7 @@ class Fault:
 
     def hits(self, rule: Rule, slot: float) -> bool:
         """True when it spoils this answer."""
-        is_meant = self.alert in ("", rule.alert) and self.source in ("", rule.source)
+        is_meant = self.alert in ("", rule.alert) and self.source in ("", rule.server)
         return is_meant and self.start <= slot < self.end
 
 
@@ -112,7 +112,7 @@ def spoiled(faults: Iterable[Fault], rule: Rule, slot: float) -> Measurement | N
             return None  # within its deadline an answer counts for its slot
         kind = FaultKind.TIMEOUT
     if kind is FaultKind.EMPTY:
-        return Measurement.nodata(f"{rule.source} has nothing at this instant")
+        return Measurement.nodata(f"{rule.server} has nothing at this instant")
     if kind is FaultKind.NAN:
         return Measurement(value=math.nan)
-    return Measurement.error(f"{rule.source} {_SAID[kind]}")
+    return Measurement.error(f"{rule.server} {_SAID[kind]}")

@@ -21,6 +21,10 @@ from watchdog.replay.story import FaultKind
 DECISIONS = ("rollback", "under_way", *(reason.value for reason in Reason))
 
 
+COUNT_KEYS = ("errors", "total", "baseline_errors", "baseline_total")
+RESULT_KEYS = ("values", *COUNT_KEYS, "samples")
+
+
 def _decision(given: str) -> str:
     if given not in DECISIONS:
         raise ValueError(f"{quoted(given)} is no decision; write one of {', '.join(DECISIONS)}")
@@ -37,17 +41,32 @@ class InputSeries(_Strict):
     series: str
     values: str
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is written in the notation, by its key."""
+        return {"series": self.series, "values": self.values}
+
 
 class InputResults(_Strict):
     """What the source of one rule answers, slot by slot; no server is asked.
 
-    ``samples`` is how much evidence is behind each; left out, it is just enough.
+    A rule has ``values``, or what it counts: the requests of each slot, and how many of them failed. ``samples`` is how
+    much evidence is behind each; left out, it is just enough.
     """
 
     alert: str
     color: str | None = None
-    values: str
+    values: str | None = None
+    errors: str | None = None
+    total: str | None = None
+    baseline_errors: str | None = None
+    baseline_total: str | None = None
     samples: str | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is written slot by slot, by its key."""
+        return {key: text for key in RESULT_KEYS if (text := getattr(self, key)) is not None}
 
 
 class InputDocuments(_Strict):

@@ -225,6 +225,11 @@ class Rule(Strict):
         """The name of the source that the rule asks, "" for a rule that asks nobody."""
         return next((SOURCES.get(name, name) for name in self.kinds), "")
 
+    @property
+    def server(self) -> str:
+        """What answers in the end: a comparing rule has a source of its own, and that one asks Prometheus."""
+        return "prometheus" if self.compare is not None else self.source
+
     @cached_property
     def digest(self) -> str:
         """A hash of what decides: another name, label or annotation leaves it, anything else changes it.
