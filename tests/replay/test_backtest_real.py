@@ -23,10 +23,12 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.slots import slot_at
 from watchdog.settings import PrometheusSettings
-from watchdog.sources.prometheus_history import MOST_POINTS, PrometheusHistory
+from watchdog.sources.prometheus_history import PrometheusHistory
+from watchdog.sources.prometheus_ranges import MOST_POINTS, Ranges
 
 INTERVAL = 15.0
 SLOTS = 200
+COLORS = ("blue", "green")
 
 
 def rule_file(app: str, *, maximum: float = 0.5, extra: str = "") -> str:
@@ -119,7 +121,8 @@ def test_it_says_when_the_rule_would_have_tripped_and_why_not(
         # 24 minutes later, within the cooldown; the guards before it were asked too, and blue breaches.
         (show_instant(past.at(152)), 0.7, 100, "held: other_color_breaches"),
     ]
-    assert rule["closest"] == {"at": show_instant(past.at(50)), "value": 0.9, "share": 1.8}
+    # The slots in which a firing was pending are no near miss.
+    assert rule["closest"] == {"at": show_instant(past.at(130)), "value": 0.45, "share": 0.9}
     assert {each["factor"]: each["firings"] for each in rule["sweep"]} == {
         0.5: 2, 0.75: 2, 0.9: 2, 1.0: 2, 1.1: 2, 1.25: 2, 1.5: 1, 2.0: 0,
     }  # fmt: skip
@@ -176,8 +179,10 @@ def test_what_another_revision_of_the_file_would_have_done_is_compared(
     for command in (["init", "-q"], ["add", "shop.yaml"], ["commit", "-qm", "rules"]):
         subprocess.run([*git, *command], check=True)
     options.rules.write_text(rule_file(past.app, maximum=0.75))
-    (change,) = report(options, capsys)["changes"]
+    told = report(options, capsys)
+    (change,) = told["changes"]
     assert (len(change["before"]), len(change["after"])) == (2, 1)
+    assert told["cost"]["prometheusRangeQueries"] == 8, "what both revisions ask is asked once"
 
 
 def test_the_page_has_plots_and_asks_nobody_for_anything(
@@ -210,7 +215,8 @@ async def test_an_instant_of_the_past_is_believed_as_the_live_source_believes_it
         Rule.model_validate({"alert": "C", "prometheus": {"expr": "vector(time())"}, "threshold": {"max": 1}}),
     ]
     settings = PrometheusSettings(url=prometheus_server.url)
-    history = PrometheusHistory(settings, start=past.at(0), end=past.at(SLOTS), step=INTERVAL)
+    ranges = Ranges(settings, end=past.at(SLOTS))
+    history = PrometheusHistory(settings, ranges, step=INTERVAL)
     try:
         async with prometheus(url=prometheus_server.url) as live:
             for rule in rules:
@@ -225,8 +231,9 @@ async def test_an_instant_of_the_past_is_believed_as_the_live_source_believes_it
                         ), (rule.alert, color, slot, now, then)
     finally:
         await history.close()
+        await ranges.close()
     assert SLOTS < MOST_POINTS
-    assert history.requests == 19  # each expression of each color once, and once how new its samples were
+    assert ranges.requests == 19  # each expression of each color once, and once how new its samples were
 
 
 def test_a_server_that_is_down_is_an_error_in_every_slot_and_none_is_skipped(
@@ -284,3 +291,38 @@ rules:
     assert firing["at"] == show_instant(start + 12 * INTERVAL)
     assert firing["until"] == show_instant(start + 15 * INTERVAL)
     assert (rule["outcomes"]["breach"], rule["outcomes"]["ok"]) == (4, 37)
+
+
+BLUE, GREEN = (f'label_replace(vector({number}), "color", "{color}", "", "")' for number, color in enumerate(COLORS))
+
+
+async def test_more_than_is_believed_of_one_answer_is_asked_for_in_parts(prometheus_server: PrometheusServer) -> None:
+    """Two series of 8,000 points are more than one answer may have."""
+    end = float(int(time.time()))
+    start = end - (MOST_POINTS - 1) * INTERVAL
+    early = start + 3000 * INTERVAL
+    ranges = Ranges(PrometheusSettings(url=prometheus_server.url, deadline=30), end=end)
+    try:
+        found = await ranges.series(f"{BLUE} or {GREEN}", start=start, step=INTERVAL)
+        assert [(labels, len(samples)) for labels, samples in found] == [
+            ({"color": color}, MOST_POINTS) for color in COLORS
+        ]
+        assert all(samples == sorted(samples) for _, samples in found)
+        # Where there is one series it is a value, and an error only where there are two.
+        expr = f"{GREEN} or ({BLUE} and on () (vector(time()) < {early}))"
+        instants = [start + slot * INTERVAL for slot in (0, 2999, 3000, 7999)]
+        readings = [(await ranges.look([expr], at=at, newest=at, step=INTERVAL))[0] for at in instants]
+    finally:
+        await ranges.close()
+    assert [reading.value for reading in readings] == [None, None, 1, 1]
+    assert ["several series" in reading.error for reading in readings] == [True, True, False, False]
+
+
+def test_what_would_see_the_future_is_an_error_in_each_slot(
+    past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past.text = past.text.replace("\"}})'}".replace("}}", "}"), "\"} offset -5m)'}", 1)
+    assert "offset -5m" in past.text
+    (rule,) = report(past.options(tmp_path, active="green", form="json"), capsys)["rules"]
+    assert (rule["outcomes"]["error"], rule["firings"]) == (SLOTS + 1, [])
+    assert "it has a negative offset, and would see what had not happened yet" in rule["reasons"][0]["reason"]

@@ -150,7 +150,7 @@ def test_what_changes_comes_first(
 def test_what_is_acted_on_now_is_said_on_a_terminal_too() -> None:
     change = Change(alert="A", before=(firing(1),), after=(firing(1, "rollback"),))
     lines = as_text(report(finding(*EIGHT), against="main", changes=(change,)))
-    assert "  A: 1 firings before, 1 now" in lines
+    assert "  A: 1 firing before, 1 now" in lines
     (told,) = [line for line in lines if line.startswith("    not alert, but now 2027-01-15T08:00:15Z")]
     assert told.endswith(": rollback")
 

@@ -51,6 +51,24 @@ def test_incidents_come_in_the_order_of_their_start() -> None:
     assert names == ["a", "b"]
 
 
+def test_an_incident_that_ends_before_it_begins_is_a_mistake() -> None:
+    text = "incidents:\n  - {start: '2026-11-02T00:00:00Z', end: '2026-11-01T01:00:00Z'}\n"
+    (found,) = read_incidents("i", text)
+    assert str(found) == "i:2:42: the incident ends before it begins; write a later end"
+
+
+@pytest.mark.parametrize("option", ["incidents", "switches"])
+def test_a_file_that_is_no_text_is_said_to_be_none(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (rules := tmp_path / "shop.yaml").write_text(RULES)
+    (given := tmp_path / "given").write_bytes(b"\xff\xfe")
+    servers = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"}
+    options = Options(rules=rules, since="1h", **servers, **{option: given})  # type: ignore[arg-type] # as named
+    assert run_backtest(options) == 2
+    assert f"--{option} {given}: cannot be read: it is not UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -69,11 +87,14 @@ def test_incidents_come_in_the_order_of_their_start() -> None:
         ),
         pytest.param({"prometheus": "127.0.0.1"}, "--prometheus: not a URL", id="a URL that is none"),
         pytest.param({"against": "HEAD"}, "--against HEAD: fatal: not a git repository", id="no revision"),
+        pytest.param({"incidents": Path("no.yaml")}, "--incidents no.yaml: cannot be read: No such", id="no such file"),
+        pytest.param({"html": Path("no/p.html")}, "--html no/p.html: there is no folder no;", id="nowhere to write to"),
+        pytest.param({"html": Path("/")}, "--html /: this is a folder; name a file", id="a folder to write to"),
         pytest.param({"target": "bank"}, "one target at a time; choose with --target one of shop", id="no such target"),
     ],
 )
 def test_what_cannot_be_known_is_asked_for(
-    options: dict[str, str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: dict[str, object], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rules = tmp_path / "shop.yaml"
     rules.write_text(RULES)

@@ -16,7 +16,8 @@ from watchdog.commands.backtest_input import (
     span_of,
     target_of,
 )
-from watchdog.commands.past import Past, check_sources, sources_of
+from watchdog.commands.files import check_place
+from watchdog.commands.past import Past, changes, check_sources, sources_of, without_past
 from watchdog.commands.session import OK, USAGE, StopError, say, tell
 from watchdog.replay.markdown import as_markdown
 from watchdog.replay.page import as_page
@@ -27,6 +28,7 @@ from watchdog.settings import Settings, SettingsError, load_settings
 def run_backtest(options: Options) -> int:
     """Plays the past and prints what it says; returns the exit code."""
     try:
+        check_place("--html", options.html)
         report = asyncio.run(backtest(options, load_settings()))
         if options.html is not None:
             options.html.write_text(as_page(report), encoding="utf-8")
@@ -53,23 +55,17 @@ async def backtest(options: Options, settings: Settings) -> Report:
     start, end = span_of(options, target)
     incidents = incidents_of(options)
     before = other_revision_of(options, target)
-    servers = sources_of(
-        settings,
-        target,
-        (start, end),
-        prometheus_url=options.prometheus,
-        elasticsearch_url=options.elasticsearch,
-    )
+    servers = sources_of(settings, end=end, prometheus_url=options.prometheus, elasticsearch_url=options.elasticsearch)
     async with servers as sources:
         check_sources(sources, [target, *([before] if before is not None else [])])
-        schedule = await schedule_for(options, target, sources)
+        schedule = await schedule_for(options, target, sources, start)
         known_from = max(start, schedule.known_from)
         first = start + math.ceil((known_from - start) / target.interval) * target.interval
         if first > end:
             raise StopError("nobody knows who had the traffic in that time; choose a later one", USAGE)
         past = Past(sources, schedule, first, end)
-        findings = await past.play(target, incidents)
-        changes = () if before is None else await past.changes(before, findings, incidents)
+        beside = [before] if before is not None and before.rules else []
+        findings, *others = await past.play(target, *beside, incidents=incidents)
         cost = Cost(
             prometheus=sources.prometheus.requests if sources.prometheus is not None else 0,
             elasticsearch=sources.elasticsearch.requests if sources.elasticsearch is not None else 0,
@@ -84,6 +80,7 @@ async def backtest(options: Options, settings: Settings) -> Report:
         findings=findings,
         cost=cost,
         against=options.against,
-        changes=changes,
+        changes=() if before is None else changes(others[0] if others else (), findings),
+        left_out=without_past(target),
         unknown_before=start if first > start else None,
     )

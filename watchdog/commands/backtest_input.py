@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from watchdog.commands.files import text_of
 from watchdog.commands.git import GitError, file_at
 from watchdog.commands.past import Sources
 from watchdog.commands.session import FINDINGS, UNREACHABLE, USAGE, StopError
@@ -99,10 +100,10 @@ def instant(option: str, text: str, now: float) -> float:
 
 
 def incidents_of(options: Options) -> tuple[Incident, ...] | None:
-    """The incidents of the file, None when none is named. Raises StopError, OSError."""
+    """The incidents of the file, None when none is named. Raises StopError."""
     if options.incidents is None:
         return None
-    read = read_incidents(str(options.incidents), options.incidents.read_text(encoding="utf-8"))
+    read = read_incidents(str(options.incidents), text_of("--incidents", options.incidents))
     wrong = [str(each) for each in read if not isinstance(each, Incident)]
     if wrong:
         raise StopError("\n".join(wrong), USAGE)
@@ -130,16 +131,16 @@ def other_revision_of(options: Options, target: Target) -> Target | None:
     return parsed.target
 
 
-async def schedule_for(options: Options, target: Target, sources: Sources) -> Schedule:
-    """Who had the traffic. Raises StopError when nobody can tell."""
+async def schedule_for(options: Options, target: Target, sources: Sources, start: float) -> Schedule:
+    """Who had the traffic from an instant on (Unix seconds). Raises StopError when nobody can tell."""
     found: Schedule | None = None
     if options.switches is not None:
-        read = read_switches(str(options.switches), options.switches.read_text(encoding="utf-8"), target)
+        read = read_switches(str(options.switches), text_of("--switches", options.switches), target)
         if not isinstance(read, Schedule):
             raise StopError("\n".join(map(str, read)), USAGE)
         found = read
     elif options.active_metric:
-        found = await _schedule_of_metric(options, target, sources)
+        found = await _schedule_of_metric(options, target, sources, start)
     elif options.active:
         if options.active not in target.colors:
             raise StopError(f"--active {options.active}: the colors are {' and '.join(target.colors)}", USAGE)
@@ -151,12 +152,13 @@ async def schedule_for(options: Options, target: Target, sources: Sources) -> Sc
     return found
 
 
-async def _schedule_of_metric(options: Options, target: Target, sources: Sources) -> Schedule:
+async def _schedule_of_metric(options: Options, target: Target, sources: Sources, start: float) -> Schedule:
     if sources.prometheus is None:
         raise StopError("--active-metric asks Prometheus; say where it is with --prometheus URL", USAGE)
     try:
         names = {"namespace": target.namespace, "target": target.target}
-        series = await sources.prometheus.series(fill(options.active_metric, names))
+        expr = fill(options.active_metric, names)
+        series = await sources.prometheus.series(expr, start=start, step=target.interval)
         found = schedule_of_series(series, target)
     except AnswerError as error:
         raise StopError(f"--active-metric: Prometheus {error}", UNREACHABLE) from error

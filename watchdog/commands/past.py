@@ -1,64 +1,86 @@
-"""Plays the slots of the past: measures ahead in batches, and asks for the other color only where something fires.
+"""Plays the slots of the past in their order, as the daemon asked then: the other color only where something fires.
 
-Law: a slot that nobody could measure is played with the error; none is skipped.
+Law: a slot that nobody could measure is played with the error; none is skipped. Only searches are sent ahead, since
+each is about one slot; Prometheus answers for many at once, and how new its samples are is known from slot to slot as
+it is live.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import USAGE, StopError, tell
+from watchdog.commands.session import USAGE, StopError
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
-from watchdog.replay.findings import Finding, find
+from watchdog.replay.findings import Finding, Firing, find
 from watchdog.replay.past import Incident, Schedule
 from watchdog.replay.player import Player, Question, acting, past_of
 from watchdog.replay.report import Change
-from watchdog.replay.story import Deploy
+from watchdog.replay.story import Deploy, Switch
 from watchdog.replay.track import Track
 from watchdog.replay.world import world_of
-from watchdog.settings import Settings
+from watchdog.settings import PrometheusSettings, Settings
+from watchdog.sources.compare import ComparingSource
 from watchdog.sources.elasticsearch_history import ElasticsearchHistory
 from watchdog.sources.prometheus_history import PrometheusHistory
+from watchdog.sources.prometheus_ranges import Ranges
 
 DEADLINE = 60.0  # seconds for one request: a range takes longer than an instant
-BATCH = 400  # slots that are measured before they are played
-SIDE_BY_SIDE = 8
+KEEPERS = ("prometheus", "elasticsearch")
+"""The servers that keep a past."""
+BATCH = 400  # slots whose searches are sent before they are played
+BREATH = 20  # slots after which the answers to what was asked ahead are received
+SIDE_BY_SIDE = 50  # searches: as many as are sent in one request, which Elasticsearch bounds by its own threads
+
+_Source = PrometheusHistory | ComparingSource | ElasticsearchHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Who keeps a past."""
+    """Who keeps a past. ``prometheus`` is where the ranges come from, ``at`` how they are asked for."""
 
     settings: Settings
-    prometheus: PrometheusHistory | None
+    prometheus: Ranges | None
+    at: PrometheusSettings | None
     elasticsearch: ElasticsearchHistory | None
 
-    def of(self, rule: Rule) -> PrometheusHistory | ElasticsearchHistory | None:
-        """Who can be asked about the rule's past."""
-        return {"prometheus": self.prometheus, "elasticsearch": self.elasticsearch}.get(rule.source)
+    @asynccontextmanager
+    async def for_(self, target: Target) -> AsyncIterator[dict[str, _Source]]:
+        """Who is asked about the past of each rule that has one, by alert. Each play of a target has its own."""
+        async with AsyncExitStack() as stack:
+            found: dict[str, _Source] = {}
+            if self.prometheus is not None and self.at is not None:
+                history = PrometheusHistory(self.at, self.prometheus, step=target.interval)
+                stack.push_async_callback(history.close)
+                for rule in target.rules:
+                    if rule.compare is not None:
+                        windows = history.every(rule.compare.window)
+                        stack.push_async_callback(windows.close)
+                        found[rule.alert] = ComparingSource(windows, colors=target.colors)
+                    elif rule.server == "prometheus":
+                        found[rule.alert] = history
+            if self.elasticsearch is not None:
+                found |= {rule.alert: self.elasticsearch for rule in target.rules if rule.server == "elasticsearch"}
+            yield found
 
 
 @asynccontextmanager
 async def sources_of(
-    settings: Settings, target: Target, span: tuple[float, float], *, prometheus_url: str, elasticsearch_url: str
+    settings: Settings, *, end: float, prometheus_url: str, elasticsearch_url: str
 ) -> AsyncIterator[Sources]:
     """The servers that are named, or those of the settings. Raises SettingsError."""
-    prometheus = elasticsearch = None
-    known = prometheus_at(settings, prometheus_url, DEADLINE)
-    if known is not None:
-        prometheus = PrometheusHistory(known, start=span[0], end=span[1], step=target.interval)
+    at = prometheus_at(settings, prometheus_url, DEADLINE)
+    prometheus = None if at is None else Ranges(at, end=end - at.query_offset)
     nodes = elasticsearch_at(settings, elasticsearch_url, DEADLINE)
-    if nodes is not None:
-        elasticsearch = ElasticsearchHistory(nodes)
+    elasticsearch = None if nodes is None else ElasticsearchHistory(nodes)
     try:
-        yield Sources(settings=settings, prometheus=prometheus, elasticsearch=elasticsearch)
+        yield Sources(settings=settings, prometheus=prometheus, at=at, elasticsearch=elasticsearch)
     finally:
         for source in (prometheus, elasticsearch):
             if source is not None:
@@ -66,20 +88,18 @@ async def sources_of(
 
 
 def check_sources(sources: Sources, targets: Sequence[Target]) -> None:
-    """Says which rules nobody can be asked about. Raises StopError when a server is not named."""
+    """Raises StopError when a server that the rules ask is not named."""
     rules = [rule for target in targets for rule in target.rules]
-    for name in ("prometheus", "elasticsearch"):
-        asking = [rule.alert for rule in rules if rule.source == name]
+    for name in KEEPERS:
+        asking = [rule.alert for rule in rules if rule.server == name]
         if asking and getattr(sources, name) is None:
             where = f"--{name} URL or WATCHDOG_{name.upper()}__{'URL' if name == 'prometheus' else 'URLS'}"
             raise StopError(f"{asking[0]} asks {name}; say where it is with {where}", USAGE)
-    for rule in rules:
-        if rule.source not in ("prometheus", "elasticsearch"):
-            tell(f"{rule.alert} asks {rule.source}, which keeps no past; it is left out")
 
 
-Made = dict[tuple[str, str, float], Measurement]
-"""What was measured ahead, by rule, color and slot."""
+def without_past(target: Target) -> tuple[Rule, ...]:
+    """The rules that ask what keeps no past: how pods were, and what a page answered."""
+    return tuple(rule for rule in target.rules if rule.server not in KEEPERS)
 
 
 class Past:
@@ -89,89 +109,125 @@ class Past:
         self._sources = sources
         self._schedule = schedule
         self._first, self._end = first, end
-        self._free = asyncio.Semaphore(SIDE_BY_SIDE)
 
     def count(self, target: Target) -> int:
         """How many slots there are."""
         return max(0, round((self._end - self._first) / target.interval) + 1)
 
-    async def play(self, target: Target, incidents: Sequence[Incident] | None) -> tuple[Finding, ...]:
-        """Plays every slot, and says what came of each rule."""
-        kept = [rule for rule in target.rules if self._sources.of(rule) is not None]
-        played = acting(target).model_copy(update={"rules": kept})
-        tracks = {rule.alert: Track(rule) for rule in kept}
-        player = self._player(played)
-        switches = [each for each in self._schedule.switches if each.at > self._first]
-        with _progress() as bar:
+    async def play(
+        self, target: Target, *others: Target, incidents: Sequence[Incident] | None
+    ) -> list[tuple[Finding, ...]]:
+        """Plays every slot for a target, and beside it for others with the same slots: what came of each rule of each.
+
+        They are played side by side, so that what they have in common is asked once.
+        """
+        targets = [target, *others]
+        async with AsyncExitStack() as stack:
+            runs = [_Run(each, await stack.enter_async_context(self._sources.for_(each)), self) for each in targets]
+            bar = stack.enter_context(_progress())
             task = bar.add_task(target.target, total=self.count(target))
             for begin in range(0, self.count(target), BATCH):
                 numbers = range(begin, min(begin + BATCH, self.count(target)))
                 slots = [self._first + number * target.interval for number in numbers]
-                made = await self._measure(played, slots)
-                for slot in slots:
-                    while switches and switches[0].at <= slot:
-                        switch = switches.pop(0)
-                        player.happen(Deploy(at=switch.at, color=switch.color))  # each stay is a release of its own
-                        player.happen(switch)
-                    await self._tick(player, played, slot, made, tracks)
+                for run in runs:
+                    await run.go(slots)
                 bar.advance(task, len(slots))
-        return tuple(
-            find(track, player.actions, interval=target.interval, incidents=incidents) for track in tracks.values()
-        )
+        return [run.findings(incidents) for run in runs]
 
-    async def changes(
-        self, before: Target, findings: Sequence[Finding], incidents: Sequence[Incident] | None
-    ) -> tuple[Change, ...]:
-        """What another revision of the rule file would have done instead."""
-        played = await self.play(before, incidents) if before.rules else ()
-        others = {each.rule.alert: each.firings for each in played}
-        now = {each.rule.alert: each.firings for each in findings}
-        return tuple(
-            Change(alert=alert, before=others.get(alert), after=now.get(alert))
-            for alert in dict.fromkeys([*now, *others])
-        )
-
-    def _player(self, target: Target) -> Player:
+    def begin(self, target: Target) -> Player:
+        """A player before the first slot."""
         switched_at = max((each.at for each in self._schedule.switches if each.at <= self._first), default=self._first)
         active = self._schedule.color_at(self._first)
         world = world_of(target, active=active, switched_at=switched_at, vouched=True)
         return Player(world, past_of(world, at=self._first), acts=False)
 
-    async def _tick(
-        self,
-        player: Player,
-        target: Target,
-        slot: float,
-        made: Made,
-        tracks: dict[str, Track],
-    ) -> None:
-        dialogue = player.tick(slot)
+    def color_at(self, slot: float) -> str:
+        """Who had the traffic."""
+        return self._schedule.color_at(slot)
+
+    def events(self) -> Iterable[Deploy | Switch]:
+        """What happened after the first slot: each switch, and before it the release that it begins."""
+        for switch in self._schedule.switches:
+            if switch.at > self._first:
+                yield Deploy(at=switch.at, color=switch.color)
+                yield switch
+
+
+Made = dict[tuple[str, str, float], Measurement]
+"""What was searched ahead, by rule, color and slot."""
+
+
+class _Run:
+    """One target on its way through the slots."""
+
+    def __init__(self, target: Target, sources: dict[str, _Source], past: Past) -> None:
+        kept = [rule for rule in target.rules if rule.alert in sources]
+        self._target = acting(target).model_copy(update={"rules": kept})
+        self._sources = sources
+        self._past = past
+        self._tracks = {rule.alert: Track(rule) for rule in kept}
+        self._player = past.begin(self._target)
+        self._events = [*past.events()]
+        self._free = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def go(self, slots: Sequence[float]) -> None:
+        """Plays some more slots."""
+        made = await self._search(slots)
+        for number, slot in enumerate(slots):
+            while self._events and self._events[0].at <= slot:
+                self._player.happen(self._events.pop(0))
+            await self._tick(slot, made)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+
+    def findings(self, incidents: Sequence[Incident] | None) -> tuple[Finding, ...]:
+        """What the slots so far say of each rule."""
+        actions, interval = self._player.actions, self._target.interval
+        return tuple(find(track, actions, interval=interval, incidents=incidents) for track in self._tracks.values())
+
+    async def _tick(self, slot: float, made: Made) -> None:
+        dialogue = self._player.tick(slot)
         try:
             questions = next(dialogue)
             while True:
-                questions = dialogue.send([await self._answer(each, target, slot, made) for each in questions])
+                questions = dialogue.send([await self._answer(each, slot, made) for each in questions])
         except StopIteration as stop:
             for alert, state in stop.value.states.items():
                 if state.slot == slot:
-                    tracks[alert].add(state, stop.value.active or "")
+                    self._tracks[alert].add(state, stop.value.active or "")
 
-    async def _answer(self, question: Question, target: Target, slot: float, made: Made) -> Measurement | None:
+    async def _answer(self, question: Question, slot: float, made: Made) -> Measurement | None:
         known = made.get((question.rule.alert, question.color, slot))
-        return known or await self._ask(question.rule, question.color, target.namespace, slot)
+        return known or await self._ask(question.rule, question.color, slot)
 
-    async def _measure(self, target: Target, slots: Sequence[float]) -> Made:
-        """What the color that had the traffic shows in each of the slots."""
-        keys = [(rule, self._schedule.color_at(slot), slot) for slot in slots for rule in target.rules]
-        asked = [self._ask(rule, color, target.namespace, slot) for rule, color, slot in keys]
-        answers = await asyncio.gather(*asked)
+    async def _search(self, slots: Sequence[float]) -> Made:
+        """What the log rules say of the color that had the traffic in each of the slots."""
+        searching = [rule for rule in self._target.rules if rule.server == "elasticsearch"]
+        keys = [(rule, self._past.color_at(slot), slot) for slot in slots for rule in searching]
+
+        async def ask(rule: Rule, color: str, slot: float) -> Measurement:
+            async with self._free:
+                return await self._ask(rule, color, slot)
+
+        answers = await asyncio.gather(*(ask(*key) for key in keys))
         return {(rule.alert, color, slot): answer for (rule, color, slot), answer in zip(keys, answers, strict=True)}
 
-    async def _ask(self, rule: Rule, color: str, namespace: str, slot: float) -> Measurement:
-        source = self._sources.of(rule)
-        if source is None:
-            raise RuntimeError(f"{rule.alert} asks nobody who keeps a past")
-        async with self._free:
-            return await source.measure(rule, color=color, namespace=namespace, slot=slot)
+    async def _ask(self, rule: Rule, color: str, slot: float) -> Measurement:
+        source = self._sources[rule.alert]
+        return await source.measure(rule, color=color, namespace=self._target.namespace, slot=slot)
+
+
+def changes(before: Sequence[Finding], now: Sequence[Finding]) -> tuple[Change, ...]:
+    """What another revision of a rule file would have done instead, rule by rule."""
+    others, these = _firings(before), _firings(now)
+    return tuple(
+        Change(alert=alert, before=others.get(alert), after=these.get(alert))
+        for alert in dict.fromkeys([*these, *others])
+    )
+
+
+def _firings(findings: Collection[Finding]) -> dict[str, tuple[Firing, ...]]:
+    return {each.rule.alert: each.firings for each in findings}
 
 
 def _progress() -> Progress:

@@ -66,9 +66,14 @@ def _nothing(rule: Rule, reason: str) -> tuple[Outcome, str]:
     return chosen, reason if chosen is Outcome.NODATA else f"{reason}; no_data: {rule.no_data} counts it so"
 
 
+def key_of(rule: Rule, release: str) -> str:
+    """What a state has to be of to be the rule's own while it watches a release."""
+    return f"{rule.digest}/{release}"
+
+
 def fresh_state(rule: Rule, release: str) -> RuleState:
     """The state of a rule that has seen nothing of a release yet."""
-    return RuleState(alert=rule.alert, key=f"{rule.digest}/{release}")
+    return RuleState(alert=rule.alert, key=key_of(rule, release))
 
 
 def evaluate(rule: Rule, state: RuleState, measurement: Measurement, *, slot: float, interval: float) -> RuleState:

@@ -6,7 +6,7 @@ Law: whoever plays data through the rules, live or from the past, asks these fun
 from collections.abc import Iterable
 
 from watchdog.core.durations import show_duration
-from watchdog.core.evaluate import fresh_state, judge, tripped
+from watchdog.core.evaluate import fresh_state, judge, key_of, tripped
 from watchdog.core.journal import Journal
 from watchdog.core.model import Measurement, Outcome, RuleState, TargetStatus, TrippedRule
 from watchdog.core.rules.language import Rule, Target
@@ -26,7 +26,7 @@ def active_since(journal: Journal) -> float:
 def states_of(target: Target, journal: Journal) -> dict[str, RuleState]:
     """What is known of the rules about the release that is active now; what was seen of another is no evidence."""
     release = release_of(journal)
-    known = {rule.alert: fresh_state(rule, release).key for rule in target.rules}
+    known = {rule.alert: key_of(rule, release) for rule in target.rules}
     return {alert: state for alert, state in journal.states.items() if state.key == known.get(alert)}
 
 

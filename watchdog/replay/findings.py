@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from watchdog.core.eprocess import ALPHA
 from watchdog.core.evaluate import evaluate, fresh_state, judge
 from watchdog.core.model import Outcome, Phase, RuleState
 from watchdog.core.rules.language import Rule, Threshold
@@ -35,7 +36,7 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closest:
-    """The slot without firing in which the value was nearest to the threshold, or furthest beyond it.
+    """The slot in which the value was nearest to the threshold, or furthest beyond it, and nothing came of it.
 
     ``share`` is the value as a share of the threshold: above 1 it breached, but not for long enough.
     """
@@ -73,7 +74,10 @@ class Finding:
     @property
     def healthy(self) -> str:
         """What is healthy, for people."""
-        return "as the rule says" if bounds_of(self.rule) == (None, None) else str(self.rule.threshold)
+        if self.rule.burn_rate is not None:
+            burn = self.rule.burn_rate
+            return f"at most {' and '.join(f'{burn.factor(pair):.4g} over {pair}' for pair in burn.pairs)}"
+        return str(self.rule.threshold or Threshold(max=1 / ALPHA))
 
     @property
     def slots(self) -> int:
@@ -120,7 +124,8 @@ def _firing(rule: Rule, begun: Point, until: float, actions: Sequence[Action]) -
         within = [action for action in actions if begun.slot <= action.at <= until]
         done = next((each for each in within if each.kind is ActionKind.ROLLBACK), None)
         held = next((each for each in within if each.kind is ActionKind.HOLD), None)
-        did = "held: a rollback was under way" if held is None else f"held: {held.told['reason']}"
+        # A rollback is told once, and a reason to hold when it changes: this rule only joined in.
+        did = "nothing more: another rule was ahead" if held is None else f"held: {held.told['reason']}"
         if done is not None:
             did = "rollback" if rule.alert in done.told["rules"] else "rollback by another rule"
     return Firing(at=begun.slot, until=until, color=begun.color, value=begun.value, samples=begun.samples, did=did)
@@ -128,24 +133,36 @@ def _firing(rule: Rule, begun: Point, until: float, actions: Sequence[Action]) -
 
 def _closest(rule: Rule, points: Sequence[Point]) -> Closest | None:
     best: Closest | None = None
-    for point in points:
-        is_evidence = point.outcome in (Outcome.OK, Outcome.BREACH) and point.phase is not Phase.FIRING
-        if is_evidence and point.value is not None:
-            share = severity(rule, point.value)
-            if share is not None and (best is None or share > best.share):
+    coming = False  # from the last slot to the first: a pending slot that leads to a firing is no near miss
+    for point in reversed(points):
+        coming = point.phase is Phase.FIRING or (coming and point.phase is Phase.PENDING)
+        if not coming and point.outcome in (Outcome.OK, Outcome.BREACH) and point.value is not None:
+            share = severity(bounds_of(rule, point.limit), point.value)
+            if share is not None and (best is None or share >= best.share):
                 best = Closest(at=point.slot, value=point.value, share=share)
     return best
 
 
-def bounds_of(rule: Rule) -> tuple[float | None, float | None]:
-    """The lowest and the highest healthy value; both None for a kind of rule that says by itself what is too much."""
-    limit: Threshold | None = rule.threshold
-    return (None, None) if limit is None else (limit.min, limit.max)
+Bounds = tuple[float | None, float | None]
+"""The lowest and the highest healthy value."""
 
 
-def severity(rule: Rule, value: float) -> float | None:
-    """The value as a share of the threshold that it is nearest to; None where that means nothing (at most 0)."""
-    lowest, highest = bounds_of(rule)
+def bounds_of(rule: Rule, limit: float | None) -> Bounds:
+    """What a value is compared with; ``limit`` is the highest healthy value of a rule without a threshold."""
+    return (None, limit) if rule.threshold is None else (rule.threshold.min, rule.threshold.max)
+
+
+def limits_of(rule: Rule) -> tuple[float, ...]:
+    """Everything that values of the rule are ever compared with, to be drawn beside them."""
+    if rule.burn_rate is not None:
+        return tuple(dict.fromkeys(map(rule.burn_rate.factor, rule.burn_rate.pairs)))
+    limits = (1 / ALPHA,) if rule.threshold is None else (rule.threshold.min, rule.threshold.max)
+    return tuple(limit for limit in limits if limit is not None)
+
+
+def severity(bounds: Bounds, value: float) -> float | None:
+    """The value as a share of the bound that it is nearest to; None where that means nothing (at most 0)."""
+    lowest, highest = bounds
     shares = []
     if highest is not None and highest > 0:
         shares.append(value / highest)
@@ -156,7 +173,9 @@ def severity(rule: Rule, value: float) -> float | None:
 
 def scaled(rule: Rule, factor: float) -> Rule:
     """The rule with thresholds this much higher (max) or lower (min): above 1 it is more patient."""
-    lowest, highest = bounds_of(rule)
+    if rule.threshold is None:
+        return rule  # its limit comes with each value
+    lowest, highest = rule.threshold.min, rule.threshold.max
     changed = Threshold(
         max=None if highest is None else highest * factor,
         min=None if lowest is None else lowest / factor,
@@ -165,23 +184,21 @@ def scaled(rule: Rule, factor: float) -> Rule:
 
 
 def _sweep(rule: Rule, points: Sequence[Point], *, interval: float) -> tuple[tuple[float, int], ...]:
-    if bounds_of(rule) == (None, None):
-        return ()
     return tuple((factor, _count(rule, points, factor, interval=interval)) for factor in FACTORS)
 
 
 def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: float) -> int:
     """How often the rule would have begun to fire with another threshold."""
     rule = scaled(rule, factor)
-    bounds = bounds_of(rule)
     state: RuleState | None = None
     color, fired = "", 0
     for point in points:
         if point.color != color:
             state, color = None, point.color  # another release starts from inactive
-        if state is None and point.value is not None and not _is_beyond(bounds, point.value):
+        limit = None if point.limit is None else point.limit * factor
+        if state is None and point.value is not None and not _is_beyond(bounds_of(rule, limit), point.value):
             continue  # quicker than to judge it
-        measurement = measured_again(point)
+        measurement = measured_again(point, factor=factor)
         if state is None and judge(rule, measurement)[0] is not Outcome.BREACH:
             continue  # at rest, and nothing that would change that
         before = state or fresh_state(rule, "")
@@ -192,7 +209,7 @@ def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: floa
     return fired
 
 
-def _is_beyond(bounds: tuple[float | None, float | None], value: float) -> bool:
+def _is_beyond(bounds: Bounds, value: float) -> bool:
     lowest, highest = bounds
     return (highest is not None and value > highest) or (lowest is not None and value < lowest)
 

@@ -94,7 +94,7 @@ def sections(report: Report, detail: Detail) -> Iterator[str]:
     span = f"from {when(report.start)} to {when(report.end)}, {_count(switches, 'switch', 'switches')} of the traffic"
     yield f"{code(report.target.target)}: {report.slots:,} slots of {show_duration(report.target.interval)} {span}."
     if report.unknown_before is not None:
-        yield f"From {when(report.unknown_before)} on nobody knows who had the traffic; that part is left out."
+        yield f"Before that, from {when(report.unknown_before)} on, nobody knows who had the traffic: left out."
     if report.against:
         yield ""
         yield from _against(report, detail)

@@ -13,11 +13,12 @@ from itertools import groupby
 
 from watchdog.core.model import Outcome
 from watchdog.core.visible import visible
-from watchdog.replay.findings import Finding, bounds_of
+from watchdog.replay.findings import Finding, limits_of
 from watchdog.replay.report import Report, as_text, when
 from watchdog.replay.track import Point
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 1100, 220, 70, 24
+_MOST_LIMITS = 5  # how many times the limit the upper edge may be: what is above touches the edge
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:1180px;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin:2rem 0 .3rem}pre{white-space:pre-wrap;background:#f5f6f8;padding:1rem}
@@ -60,7 +61,8 @@ def as_page(report: Report) -> str:
 def plot(finding: Finding, report: Report) -> str:
     """The rule's values over time as an SVG element."""
     columns = _columns(finding, report)
-    frame = _Frame(report.start, max(report.end, report.start + 1), _top(finding, columns))
+    highest, top = max((column.high for column in columns), default=0.0), _top(finding, columns)
+    frame = _Frame(report.start, max(report.end, report.start + 1), top, is_cut=highest > top)
     label = f"values of {_text(finding.rule.alert)} over time"
     drawn = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
@@ -76,11 +78,12 @@ def plot(finding: Finding, report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """From instants and values to places in the picture."""
+    """From instants and values to places in the picture. ``is_cut``: values above ``top`` touch the edge."""
 
     start: float
     end: float
     top: float
+    is_cut: bool
 
     def x(self, instant: float) -> float:
         return round(LEFT + (instant - self.start) / (self.end - self.start) * (WIDTH - LEFT - 4), 1)
@@ -112,8 +115,11 @@ def _columns(finding: Finding, report: Report) -> list[_Column]:
 
 
 def _top(finding: Finding, columns: list[_Column]) -> float:
-    bounds = [bound for bound in bounds_of(finding.rule) if bound is not None]
-    highest = max([column.high for column in columns] + [bound * 1.3 for bound in bounds], default=1.0)
+    """The value at the upper edge: the highest of all, but no more than leaves the limits to be seen."""
+    limits = [limit for limit in limits_of(finding.rule) if limit > 0]
+    highest = max([column.high for column in columns] + [limit * 1.3 for limit in limits], default=1.0)
+    if limits:
+        highest = min(highest, max(limits) * _MOST_LIMITS)
     return highest if highest > 0 else 1.0
 
 
@@ -147,10 +153,9 @@ def _band(name: str, left: float, right: float) -> str:
 
 
 def _limits(finding: Finding, frame: _Frame) -> Iterator[str]:
-    for bound in bounds_of(finding.rule):
-        if bound is not None:
-            y = frame.y(bound)
-            yield f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 4}" y1="{y}" y2="{y}"/>'
+    for limit in limits_of(finding.rule):
+        y = frame.y(limit)
+        yield f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 4}" y1="{y}" y2="{y}"/>'
 
 
 def _marks(finding: Finding, report: Report, frame: _Frame) -> Iterator[str]:
@@ -172,7 +177,8 @@ def _axes(frame: _Frame) -> Iterator[str]:
     for share in (0.0, 0.5, 1.0):
         y = frame.y(frame.top * share)
         yield f'<line class="axis" x1="{LEFT}" x2="{WIDTH - 4}" y1="{y}" y2="{y}"/>'
-        yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{frame.top * share:.3g}</text>'
+        more = "≥ " if frame.is_cut and share == 1.0 else ""
+        yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{more}{frame.top * share:.3g}</text>'
     for number, anchor in enumerate(("start", "middle", "middle", "middle", "end")):
         at = frame.start + (frame.end - frame.start) * number / 4
         shown = when(at)[5:16].replace("T", " ")

@@ -118,9 +118,17 @@ def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Mist
 def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Mistake, ...]:
     """The incidents of a file, in the order of their start, or what is wrong with it."""
     example = "incidents: [{name: ledger, start: 2026-11-01T10:00:00Z, end: 2026-11-01T10:40:00Z}]"
-    read = _read(read_document(file, text), _Incidents, example)
+    document = read_document(file, text)
+    read = _read(document, _Incidents, example)
     if isinstance(read, tuple):
         return read
+    wrong = tuple(
+        mistake_in(document, ("incidents", number, "end"), "the incident ends before it begins; write a later end")
+        for number, each in enumerate(read.incidents)
+        if each.end < each.start
+    )
+    if wrong:
+        return wrong
     found = [Incident(name=each.name, start=each.start, end=each.end) for each in read.incidents]
     return tuple(sorted(found, key=lambda each: each.start))
 

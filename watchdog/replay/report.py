@@ -12,12 +12,12 @@ from typing import Any
 from watchdog.core.durations import show_duration
 from watchdog.core.instant import show_instant
 from watchdog.core.model import Outcome
-from watchdog.core.rules.language import Target
+from watchdog.core.rules.language import Rule, Target
 from watchdog.core.visible import visible
 from watchdog.replay.findings import Finding, Firing, Matches
 from watchdog.replay.past import Schedule
 
-_SHOWN_FIRINGS = 50
+_SHOWN = 50  # switches, and firings of a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A backtest. ``start`` and ``end`` are its first and last slot; ``slots`` is how many lie between them."""
+    """A backtest. ``start`` and ``end`` are its first and last slot; ``slots`` is how many lie between them.
+
+    ``left_out`` are the rules that ask what keeps no past.
+    """
 
     target: Target
     start: float
@@ -52,24 +55,34 @@ class Report:
     against: str = ""
     changes: tuple[Change, ...] = field(default=())
     unknown_before: float | None = None
+    left_out: tuple[Rule, ...] = ()
 
 
 def as_text(report: Report) -> list[str]:
     """The lines of the report."""
     target, interval = report.target, show_duration(report.target.interval)
     switches = [each for each in report.schedule.switches if report.start < each.at <= report.end]
-    span = f"{report.slots} slots of {interval} from {when(report.start)} to {when(report.end)}"
-    lines = [f"{target.target}: {span}, {len(switches)} switches"]
+    span = f"{_many(report.slots, 'slot')} of {interval} from {when(report.start)} to {when(report.end)}"
+    lines = [f"{target.target}: {span}, {_many(len(switches), 'switch', 'switches')}"]
     if report.unknown_before is not None:
-        lines.append(f"  from {when(report.unknown_before)} on nobody knows who had the traffic; that part is left out")
-    lines += [f"  {when(each.at)}  {each.color} got the traffic" for each in switches]
+        lines.append(
+            f"  before that, from {when(report.unknown_before)} on, nobody knows who had the traffic: left out"
+        )
+    lines += [f"  {when(each.at)}  {each.color} got the traffic" for each in switches[:_SHOWN]]
+    lines += [f"  … and {_many(len(switches) - _SHOWN, 'switch', 'switches')} more"] if len(switches) > _SHOWN else []
+    lines += [f"  {rule.alert} is left out: {rule.server} keeps no past" for rule in report.left_out]
     for finding in report.findings:
         lines += ["", *_finding(finding, report)]
     if report.against:
         lines += ["", *_changes(report)]
     cost = report.cost
-    asked = f"{cost.prometheus} range queries of Prometheus, {cost.elasticsearch} searches of Elasticsearch"
+    ranges = _many(cost.prometheus, "range query", "range queries")
+    asked = f"{ranges} of Prometheus, {_many(cost.elasticsearch, 'search', 'searches')} of Elasticsearch"
     return [visible(line) for line in [*lines, "", f"cost: {asked}, {cost.seconds:.1f} s"]]
+
+
+def _many(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def when(instant: float) -> str:
@@ -82,14 +95,15 @@ def _finding(finding: Finding, report: Report) -> Iterator[str]:
     yield f"{rule.alert} ({rule.action}, healthy is {finding.healthy})"
     shares = ", ".join(f"{outcome} {finding.share(outcome):.2%}" for outcome in Outcome)
     missing = report.slots - finding.slots
-    yield f"  {finding.slots} slots: {shares}" + (f"; {missing} slots without evaluation" if missing else "")
+    unseen = f"; {_many(missing, 'slot')} without evaluation" if missing else ""
+    yield f"  {_many(finding.slots, 'slot')}: {shares}{unseen}"
     for reason, count in finding.track.commonest_reasons():
         yield f"  {count} without evidence: {reason}"
-    yield f"  fired {len(finding.firings)} times{':' if finding.firings else ''}"
-    for firing in finding.firings[:_SHOWN_FIRINGS]:
+    yield f"  fired {_many(len(finding.firings), 'time')}{':' if finding.firings else ''}"
+    for firing in finding.firings[:_SHOWN]:
         yield f"    {_firing(firing)}"
-    if len(finding.firings) > _SHOWN_FIRINGS:
-        yield f"    … and {len(finding.firings) - _SHOWN_FIRINGS} more"
+    if len(finding.firings) > _SHOWN:
+        yield f"    … and {len(finding.firings) - _SHOWN} more"
     if finding.closest is not None:
         nearest = finding.closest
         share = f"{nearest.share:.0%} of the threshold"
@@ -129,14 +143,14 @@ def _changes(report: Report) -> Iterator[str]:
     for change in report.changes:
         if change.before is None or change.after is None:
             firings, word = (change.after, "new") if change.before is None else (change.before, "gone")
-            yield f"  {change.alert} is {word}, and fires {len(firings or ())} times"
+            yield f"  {change.alert} is {word}, and fires {_many(len(firings or ()), 'time')}"
             continue
         lost, gained = only(change.before, change.after), only(change.after, change.before)
         others = done_otherwise(change.before, change.after)
         if not lost and not gained and not others:
-            yield f"  {change.alert}: the same {len(change.after)} firings"
+            yield f"  {change.alert}: the same {_many(len(change.after), 'firing')}"
             continue
-        yield f"  {change.alert}: {len(change.before)} firings before, {len(change.after)} now"
+        yield f"  {change.alert}: {_many(len(change.before), 'firing')} before, {len(change.after)} now"
         yield from (f"    no longer  {_firing(each)}" for each in lost)
         yield from (f"    now        {_firing(each)}" for each in gained)
         yield from (f"    not {before.did}, but now {_firing(after)}" for before, after in others)
@@ -164,6 +178,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "unknownBefore": None if report.unknown_before is None else show_instant(report.unknown_before),
         "switches": [{"at": show_instant(each.at), "to": each.color} for each in report.schedule.switches],
         "rules": [_finding_as_json(finding) for finding in report.findings],
+        "leftOut": [{"alert": rule.alert, "asks": rule.server} for rule in report.left_out],
         "against": report.against or None,
         "changes": [
             {

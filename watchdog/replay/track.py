@@ -21,7 +21,7 @@ _MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One slot of one rule."""
+    """One slot of one rule. ``limit`` is what was too much then, of a rule that has no threshold of its own."""
 
     slot: float
     color: str
@@ -29,6 +29,7 @@ class Point:
     phase: Phase
     value: float | None
     samples: float | None
+    limit: float | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Track:
     _slots: array[float] = field(default_factory=lambda: array("d"))
     _values: array[float] = field(default_factory=lambda: array("d"))
     _samples: array[float] = field(default_factory=lambda: array("d"))
+    _limits: array[float] = field(default_factory=lambda: array("d"))
     _states: bytearray = field(default_factory=bytearray)
     _colors: list[tuple[int, str]] = field(default_factory=list)
 
@@ -54,6 +56,7 @@ class Track:
         self._slots.append(state.slot or 0.0)
         self._values.append(math.nan if state.value is None else state.value)
         self._samples.append(math.nan if state.samples is None else state.samples)
+        self._limits.append(math.nan if state.limit is None else state.limit)
         self._states.append(_OUTCOMES.index(outcome) * len(_PHASES) + _PHASES.index(state.phase))
         if outcome.is_blind:
             self.reasons[state.reason] += 1
@@ -65,7 +68,7 @@ class Track:
             if number >= colors[stay + 1][0]:
                 stay += 1
             outcome, phase = divmod(self._states[number], len(_PHASES))
-            value, samples = self._values[number], self._samples[number]
+            value, samples, limit = self._values[number], self._samples[number], self._limits[number]
             yield Point(
                 slot=slot,
                 color=colors[stay][1],
@@ -73,6 +76,7 @@ class Track:
                 phase=_PHASES[phase],
                 value=None if math.isnan(value) else value,
                 samples=None if math.isnan(samples) else samples,
+                limit=None if math.isnan(limit) else limit,
             )
 
     def counts(self) -> dict[Outcome, int]:
@@ -85,10 +89,14 @@ class Track:
         return self.reasons.most_common(_MOST_REASONS)
 
 
-def measured_again(point: Point) -> Measurement:
-    """A measurement that is judged as the one behind the point was; of a failure without its sentence."""
+def measured_again(point: Point, *, factor: float) -> Measurement:
+    """A measurement that is judged as the one behind the point was, by a limit that is so many times as high.
+
+    Of a failure it has no sentence.
+    """
     if point.outcome in (Outcome.ERROR, Outcome.INSUFFICIENT):
         return Measurement(failure=point.outcome, samples=point.samples)
     if point.value is None:
         return Measurement.nodata("", samples=point.samples)
-    return Measurement(value=point.value, samples=point.samples)
+    limit = None if point.limit is None else point.limit * factor
+    return Measurement(value=point.value, samples=point.samples, limit=limit)

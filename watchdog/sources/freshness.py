@@ -7,6 +7,7 @@ decides. What a range has left of series that have ended is no evidence of now e
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from watchdog.core.model import Measurement
 from watchdog.core.rules.reads import Selector, distinct, reads_of
@@ -17,11 +18,16 @@ from watchdog.sources.failure import sentence
 _REMEMBERED = 10_000
 
 
-def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> dict[str, Selector]:
+def companions(exprs: Iterable[str], *, may_be_absent: Collection[str] = ()) -> Mapping[str, Selector]:
     """The queries that yield when the newest sample of each selector was taken, and the selectors.
 
     The series of ``may_be_absent``, which are some of the expressions, need not be there.
     """
+    return _companions(tuple(exprs), frozenset(may_be_absent))
+
+
+@lru_cache(maxsize=4096)
+def _companions(exprs: tuple[str, ...], may_be_absent: frozenset[str]) -> Mapping[str, Selector]:
     found = [
         replace(selector, is_needed=selector.is_needed and expr not in may_be_absent)
         for expr in exprs

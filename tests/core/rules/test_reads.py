@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchdog.core.rules.reads import reads_of
+from watchdog.core.rules.reads import reads_of, why_not_of_the_past
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,22 @@ def test_reads(expr: str, selectors: list[str], window: float) -> None:
 def test_what_may_be_missing(expr: str, needed: dict[str, bool]) -> None:
     found = {str(selector): selector.is_needed for selector in reads_of(expr).selectors}
     assert found == {f'{{__name__="{name}"}}': is_needed for name, is_needed in needed.items()}
+
+
+@pytest.mark.parametrize(
+    ("expr", "why"),
+    [
+        pytest.param("rate(a[5m]) / rate(a[5m] offset 1d)", "", id="the past"),
+        pytest.param("a @ 1700000000", "", id="an instant that is the same for each question"),
+        pytest.param("a + b @ end()", "it reads @ start() or @ end()", id="the end"),
+        pytest.param("rate(a[5m] @ start())", "it reads @ start() or @ end()", id="the start, of a range"),
+        pytest.param("max_over_time(a[1h:1m] @ end())", "it reads @ start() or @ end()", id="of a subquery"),
+        pytest.param("sum(rate(a[5m] offset -5m))", "it has a negative offset", id="the future"),
+        pytest.param("max_over_time(a[1h:1m] offset -1h)", "it has a negative offset", id="the future of a subquery"),
+        pytest.param("topk(3, a", "", id="no expression"),
+    ],
+)
+def test_what_a_range_query_would_answer_otherwise(expr: str, why: str) -> None:
+    told = why_not_of_the_past(expr)
+    assert told.startswith(why)
+    assert bool(told) == bool(why)

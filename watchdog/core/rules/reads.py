@@ -76,6 +76,31 @@ def reach_of_promql(expr: str, *, look_back: float) -> float:
         return 0.0
 
 
+@lru_cache(maxsize=4096)
+def why_not_of_the_past(expr: str) -> str:
+    """Why the instants of a range query are not what instant queries would yield, "" when they are; for people.
+
+    ``@ end()`` is the end of the range there, and a negative offset sees what had not happened yet.
+    """
+    try:
+        nodes = [*_all_of(parse_promql(expr))]
+    except PromqlError:
+        return ""
+    if any(node.at is not None and "(" in str(node.at) for node in nodes):
+        return "it reads @ start() or @ end(), which is another instant when a whole time is asked for"
+    if any(node.offset is not None and node.offset < timedelta() for node in nodes):
+        return "it has a negative offset, and would see what had not happened yet"
+    return ""
+
+
+def _all_of(node: Expr) -> Iterator[VectorSelector | SubqueryExpr]:
+    """Everything in an expression that may have an offset or an instant of its own."""
+    if isinstance(node, VectorSelector | SubqueryExpr):
+        yield node
+    for part in parts(node):
+        yield from _all_of(part)
+
+
 def distinct(selectors: Iterable[Selector]) -> tuple[Selector, ...]:
     """Those of the selectors that no other one covers."""
     kept: list[Selector] = []
