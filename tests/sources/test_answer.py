@@ -64,6 +64,13 @@ def test_any_bytes_are_json_or_an_answer_error_F14(body: bytes) -> None:
     assert value == json.loads(body)
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_every_whole_number_can_be_a_float_F14(sign: str) -> None:
+    assert parse_json(f"[{sign}{'9' * 300}]".encode()) == [int(f"{sign}{'9' * 300}")]
+    with pytest.raises(AnswerError, match="a number that cannot be read"):
+        parse_json(f"[{sign}1{'0' * 400}]".encode())
+
+
 @pytest.mark.parametrize(
     ("levels", "is_read"), [pytest.param(32, True, id="32 levels"), pytest.param(33, False, id="33 levels")]
 )

@@ -56,6 +56,12 @@ def test_a_clause_needs_its_fields_as_filters_do_and_kql_has_no_parser() -> None
     assert [told(search) for search in (clause, kql)] == [["no index has the field 'nope' of dsl"], []]
 
 
+def test_a_type_that_a_server_names_steers_no_terminal_F93() -> None:
+    needs = needs_of(logs("level:a"), {})
+    (problem,) = field_problems(needs, {"fields": {"level": {"keyword": {}}, "@timestamp": {"\x1b[2J": {}}}})
+    assert problem.said == "the field '@timestamp' of timestamp_field is no date (\\x1b[2J)"
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [

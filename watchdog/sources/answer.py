@@ -20,6 +20,7 @@ DEEPEST_NESTING = 32
 # Brackets and commas: a mebibyte of "[[],[],…" would become 25 MiB of objects.
 MOST_PARTS = 30_000
 GREATEST_SKEW = 30.0  # seconds
+_MOST_DIGITS = 301  # of a whole number, with its sign
 _LONGEST_QUOTE = 4096  # characters; the finished sentence is clipped to far less
 
 
@@ -70,13 +71,13 @@ def parse_json(body: bytes) -> Any:
     if sum(body.count(part) for part in (b"[", b"{", b",")) > MOST_PARTS:
         raise AnswerError(f"answered JSON of more than {MOST_PARTS} parts; aggregate with sum() or max()")
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_int=_whole_number, parse_constant=_no_constant
+        )
     except UnicodeDecodeError as error:
         raise AnswerError(f"answered invalid UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise AnswerError(f"answered broken JSON of {len(body)} bytes ({error.msg} at {error.pos})") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise AnswerError("answered JSON with a number that cannot be read") from error
     except RecursionError as error:
         raise _too_deep() from error
     if _is_deeper(value, DEEPEST_NESTING):
@@ -148,6 +149,13 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise AnswerError(f"answered JSON that names the key {quote(key)!r} twice")
         found[key] = value
     return found
+
+
+def _whole_number(digits: str) -> int:
+    """Every number is a float in the end, and greater ones would not become one."""
+    if len(digits) > _MOST_DIGITS:
+        raise AnswerError("answered JSON with a number that cannot be read")
+    return int(digits)
 
 
 def _no_constant(name: str) -> Any:

@@ -120,7 +120,7 @@ def _field_problem(field: Field, fields: Mapping[str, Any]) -> Iterator[FieldPro
         if not _is_inside_open(field.name, fields):
             yield FieldProblem(field=field, fault=Fault.MISSING, said=f"no index has the field {name}")
     elif field.is_time and not kinds.keys() <= _DATES:
-        said = f"the field {name} is no date ({', '.join(sorted(kinds))})"
+        said = f"the field {name} is no date ({quote(', '.join(sorted(kinds)))})"
         yield FieldProblem(field=field, fault=Fault.NO_DATE, said=said)
     elif field.is_exact and kinds.keys() & _TEXTS:
         said = f"the field {name} is a text{_indices_with(kinds)}, of which no whole value is kept; name its keyword"
