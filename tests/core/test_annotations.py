@@ -1,6 +1,7 @@
 """Pause, and the records of a rollback on the objects."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,26 @@ def test_records_are_read_back_as_they_were_written() -> None:
     finished = FinishedTrip(trip=written, finished_at=NOW + 30, recovered=False)
     assert read_finished(write_finished(finished)) == finished
     assert json.loads(write_trip(written, was={"color": "green"}))["was"] == {"color": "green"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param({"value": "much"}, id="a value that is no number"),
+        pytest.param({"value": True}, id="a value that is a truth"),
+        pytest.param({"value": 10**400}, id="a value beyond every float"),
+        pytest.param({"threshold": None}, id="no threshold"),
+        pytest.param({"alert": ["a"]}, id="several names"),
+        pytest.param({"since": 7}, id="a time that is no text"),
+        pytest.param({"since": "9999-12-31T23:59:59-10:00"}, id="a time after all years"),
+        pytest.param({"more": 1}, id="something of a newer program"),
+    ],
+)
+def test_evidence_of_another_kind_is_unreadable(part: dict[str, Any]) -> None:
+    fields = json.loads(write_trip(trip(), was={}))
+    fields["rules"][0] |= part
+    with pytest.raises(UnreadableRecordError):
+        read_trip(json.dumps(fields))
 
 
 @given(st.one_of(st.text(), st.from_type(dict).map(lambda made: json.dumps(made, default=str)), st.just("[]")))

@@ -165,10 +165,23 @@ def test_rules_at_rest_are_not_worth_a_write() -> None:
     [
         pytest.param({"schema": ""}, "no number", id="no schema"),
         pytest.param({"schema": "²"}, "no number", id="a digit that is no number"),
+        pytest.param({"schema": "9" * 5000}, "no number", id="a schema of more digits than int reads"),
         pytest.param({"target": "other"}, "not of 'banking-app'", id="of another target"),
         pytest.param({"trip": "{"}, "trip is not YAML", id="half a part"),
         pytest.param({"trip": "id: 1"}, "trip", id="a part that lacks what it needs"),
         pytest.param({"stays": "[{color: blue, release: x, since: yesterday}]"}, "since", id="a time that is none"),
+        pytest.param({"paused_since": ".inf"}, "paused_since: .* no calendar holds", id="a time that never comes"),
+        pytest.param({"paused_since": ".nan"}, "paused_since: .* no calendar holds", id="a time that is no number"),
+        pytest.param({"paused_since": "'9999-12-31T23:59:59-10:00'"}, "no calendar holds", id="a time after all years"),
+        pytest.param({"states": "{a: &a {x: 1}, b: {<<: [*a, *a]}}"}, "no aliases", id="an alias, which can explode"),
+        pytest.param({"states": "2020-99-99"}, "states is not YAML", id="a date that is none"),
+        pytest.param({"states": "!!int tes"}, "states is not YAML", id="a tag that does not fit"),
+        pytest.param({"states": "!!int ''"}, "states is not YAML", id="a tag of nothing"),
+        pytest.param({"states": "!!bool maybe"}, "states is not YAML", id="a tag with another word"),
+        pytest.param({"states": "!!timestamp soon"}, "states is not YAML", id="a tag with another time"),
+        pytest.param(
+            {"states": "1:" * 200 + "0.1"}, "states is not YAML", id="a number to the base 60 beyond all bounds"
+        ),
     ],
 )
 def test_F89_what_cannot_be_read_is_named(change: dict[str, str], said: str) -> None:

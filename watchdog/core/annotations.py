@@ -116,7 +116,7 @@ def _trip_fields(trip: Trip) -> dict[str, Any]:
 
 def _trip(fields: dict[str, Any]) -> Trip:
     try:
-        rules = tuple(TrippedRule(**rule | {"since": read_instant(rule["since"])}) for rule in fields["rules"])
+        rules = tuple(map(_rule, fields["rules"]))
         return Trip(
             id=str(fields["id"]),
             bad=str(fields["from"]),
@@ -124,8 +124,23 @@ def _trip(fields: dict[str, Any]) -> Trip:
             started_at=read_instant(fields["startedAt"]),
             rules=rules,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableRecordError(f"{TRIP}: {error!r}") from error
+
+
+def _rule(given: Any) -> TrippedRule:
+    match given:
+        case {
+            "alert": str(alert),
+            "value": int() | float() | None as value,
+            "threshold": str(threshold),
+            "since": str(since),
+            **rest,
+        } if not rest and not isinstance(value, bool):
+            number = None if value is None else float(value)
+            return TrippedRule(alert=alert, value=number, threshold=threshold, since=read_instant(since))
+        case _:
+            raise ValueError("a rule in it has other fields than alert, value, threshold and since")
 
 
 def _object(text: str) -> dict[str, Any]:

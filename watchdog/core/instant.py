@@ -15,15 +15,26 @@ def show_instant(seconds: float) -> str:
 
 
 def read_instant(text: str) -> float:
-    """Unix seconds. Raises ValueError."""
+    """Unix seconds, of which `show_instant` can be told. Raises ValueError."""
     read = datetime.fromisoformat(text)
     if read.tzinfo is None:
         raise ValueError(f"{text} has no time zone; write it as {text}Z")
-    return read.timestamp()
+    return _in_calendar(read.timestamp())
+
+
+def _in_calendar(seconds: float) -> float:
+    """The same instant: one that could not be shown could not be written down again either."""
+    try:
+        show_instant(seconds)
+    except (OverflowError, ValueError, OSError):
+        raise ValueError(f"{seconds} is an instant that no calendar holds") from None
+    return seconds
 
 
 def _from_text(given: Any) -> Any:
-    return read_instant(given) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return read_instant(given)
+    return _in_calendar(given) if isinstance(given, int | float) else given
 
 
 Instant = Annotated[float, BeforeValidator(_from_text), PlainSerializer(show_instant, when_used="json-unless-none")]

@@ -18,11 +18,22 @@ from watchdog.core.journal import Journal, trips
 SCHEMA = 1
 TRIPPED = "tripped"
 _JOURNAL = TypeAdapter(Journal)
+_MOST_DIGITS = 9
 _PARTS = ("trip", "stays", "vouched", "paused_since", "mixed_at", "finished", "in_force", "states", "outbox")
 
 
 class NewerSchemaError(UnreadableRecordError):
     """A newer program wrote this journal."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what is written here, which has no aliases: a few lines of them can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node; raises a YAMLError for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="there are no aliases in a journal", problem_mark=self.get_mark())
+        return super().compose_node(parent, index)
 
 
 def write_journal(journal: Journal) -> dict[str, str]:
@@ -49,8 +60,8 @@ def tripped_at(data: Mapping[str, str]) -> tuple[str, float] | None:
 def read_journal(data: Mapping[str, str], *, target: str) -> Journal:
     """The journal in the data. Raises UnreadableRecordError saying which part, or NewerSchemaError."""
     schema = data.get("schema", "")
-    if not (schema.isascii() and schema.isdigit()):
-        raise UnreadableRecordError(f"the journal's schema is {schema!r}, which is no number")
+    if not (schema.isascii() and schema.isdigit() and len(schema) <= _MOST_DIGITS):
+        raise UnreadableRecordError(f"the journal's schema is {schema[:_MOST_DIGITS]!r}, which is no number of ours")
     if int(schema) > SCHEMA:
         raise NewerSchemaError(f"the journal's schema is {schema}, and this program reads up to {SCHEMA}; upgrade it")
     if data.get("target") != target:
@@ -66,6 +77,7 @@ def read_journal(data: Mapping[str, str], *, target: str) -> Journal:
 
 def _part(name: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        return _Loader(text).get_single_data()
+    except (yaml.YAMLError, RecursionError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        # What stands behind a tag and does not fit it, such as the date 2020-99-99, comes as Python's own errors.
         raise UnreadableRecordError(f"the journal's part {name} is not YAML: {error}") from error
