@@ -62,6 +62,22 @@ def test_a_long_word_is_refused_as_quickly_as_it_is_read(text: str) -> None:
     assert time.process_time() - before < 2
 
 
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        pytest.param("(" * 20_000 + "a" + ")" * 20_000, 0, id="so deep that the parser would take the process with it"),
+        pytest.param("-" * 100_000 + "a", 0, id="so many signs that it would"),
+        pytest.param("a offset 1e999", 2, id="an offset that makes the parser panic"),
+        pytest.param("a[99999999999999999999]", 1, id="a range that makes the parser panic"),
+        pytest.param('a{b="c"', 1, id="an open bracket"),
+    ],
+)
+def test_a_name_that_is_too_much_for_the_parser_never_reaches_it(text: str, offset: int) -> None:
+    with pytest.raises(NotationError, match="this is no series") as refused:
+        parse_series(text)
+    assert refused.value.offset == offset
+
+
 COUNTS = st.integers(min_value=0, max_value=10**30).map("x{}".format) | st.just("x" + "9" * 5000) | st.just("")
 NUMBERS = st.floats().map(str) | st.integers().map(str) | st.sampled_from(["_", "stale", "1e999", "-Inf", "1" * 400])
 STEPS = st.just("") | st.floats().map("{:+}".format) | st.integers().map("{:+}".format)

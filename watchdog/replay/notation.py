@@ -12,6 +12,8 @@ from enum import Enum
 
 import promql_parser as parser
 
+from watchdog.core.rules.promql import PromqlError, parse_promql
+
 MOST_VALUES = 50_000
 # A digit can be matched in one way only: otherwise a long word that is no number is split in every way there is.
 _NUMBER = r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[Ii]nf|[Nn]a[Nn])"
@@ -87,9 +89,12 @@ def _many(digits: str) -> int:
 def parse_series(text: str) -> SeriesName:
     """The name and labels in a text such as ``up{job="a"}``. Raises NotationError."""
     try:
-        tree = parser.parse(text)
-    except ValueError as error:
-        raise NotationError(f"this is no series ({error}); write one such as {_EXAMPLE}") from None
+        tree = parse_promql(text)
+    except PromqlError as error:
+        complaint = str(error).partition("; ")[0]
+        raise NotationError(
+            f"this is no series: {complaint}; write one such as {_EXAMPLE}", error.offset or 0
+        ) from None
     if not isinstance(tree, parser.VectorSelector) or tree.offset is not None or tree.at is not None:
         raise NotationError(f"this is an expression, and not the name of a series; write one such as {_EXAMPLE}")
     labels: dict[str, str] = {}
