@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test campaign check static fast format failure-table bench servers lock image clean
+.PHONY: help demo test campaign check static fast format failure-table fuzz bench servers lock image clean
 
 # Runs what follows it in the environment that holds every tool; tools/venv makes it when it is not there.
 IN_DEV = venv=$$(tools/venv dev) && PATH="$$venv/bin:$$PATH" &&
@@ -31,15 +31,18 @@ static:
 	@$(IN_DEV) ruff format --check --quiet . && ruff check --quiet . && mypy && lint-imports --no-logo && hadolint Dockerfile
 	@$(IN_DEV) watchdog check rules/ && watchdog test rules/tests/
 
-# The tests that ask for no real server.
+# The tests that ask for no real server, and take no long computing.
 fast:
-	@$(IN_DEV) python -m pytest -m "not real" $(ARGS)
+	@$(IN_DEV) python -m pytest -m "not real and not slow" $(ARGS)
 
 format: ## formats the code and mends what the linter can mend
 	@$(IN_DEV) ruff check --quiet --fix-only . && ruff format .
 
 failure-table: ## writes docs/failure-modes.md anew from its rows and from the ids in the tests' names
 	@$(IN_DEV) python -m tests.failure_table
+
+fuzz: ## feeds each parser what nobody thought of, a minute each (TIME=seconds, TARGET=name, ARGS="found input")
+	@$(IN_DEV) python -m tests.fuzz $(if $(TIME),--seconds $(TIME)) $(if $(TARGET),--target $(TARGET)) $(ARGS)
 
 bench: ## how long a switch takes on a real control plane, beside the floor (N=100 rollbacks)
 	@$(IN_DEV) exec tools/toolchain python -m bench $(if $(N),--rollbacks $(N))
