@@ -84,6 +84,7 @@ def test_answers_that_count(body: Any, expected: Measurement) -> None:
         pytest.param(rows([[1, 2]]), "'[1, 2]' where a number is expected", id="a multi-value"),
         pytest.param(rows([1, 2]), "1 rows where one is expected", id="a row that does not fit its columns"),
         pytest.param({"values": [[1]]}, "another shape", id="no columns"),
+        pytest.param(rows([1]) | {"columns": [{"name": []}]}, "another shape", id="a column whose name is no text"),
     ],
 )
 def test_what_is_no_evidence(body: Any, says: str) -> None:

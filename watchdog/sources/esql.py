@@ -26,9 +26,9 @@ def read_esql(body: Any, *, needs_samples: bool, server: str) -> Measurement:
     """The measurement of a rule from the body of an answer. Raises AnswerError."""
     match body:
         case {"columns": [*columns], "values": [*rows]}:
-            named = [each.get("name") if isinstance(each, dict) else None for each in columns]
+            named = [_name(column) for column in columns]
         case _:
-            raise AnswerError("answered JSON of another shape than ES|QL has")
+            raise _other_shape()
     if body.get("is_partial", False) is not False:
         raise AnswerError("answered a partial result, a part of the truth (is_partial)")
     if not rows:
@@ -37,7 +37,7 @@ def read_esql(body: Any, *, needs_samples: bool, server: str) -> Measurement:
         raise AnswerError(f"answered {len(rows)} rows where one is expected; aggregate with STATS, without BY")
     found = dict(zip(named, rows[0], strict=True))
     if set(found) != {_VALUE, _SAMPLES} and len(named) != 1:
-        shown = ", ".join(quote(str(name)) for name in named)
+        shown = ", ".join(quote(name) for name in named)
         raise AnswerError(f"answered the columns {shown}; yield one, or {_VALUE} and {_SAMPLES}")
     if needs_samples and _SAMPLES not in found:
         raise AnswerError(f"answered no column {_SAMPLES}, which min_samples needs; add {_SAMPLES} = COUNT(*)")
@@ -46,6 +46,18 @@ def read_esql(body: Any, *, needs_samples: bool, server: str) -> Measurement:
     if value is None:
         return Measurement.nodata(f"{server} answered null: nothing was counted in the window", samples=samples)
     return Measurement(value=value, samples=samples)
+
+
+def _name(column: Any) -> str:
+    match column:
+        case {"name": str(name)}:
+            return name
+        case _:
+            raise _other_shape()
+
+
+def _other_shape() -> AnswerError:
+    return AnswerError("answered JSON of another shape than ES|QL has")
 
 
 def _number(given: Any) -> float | None:
