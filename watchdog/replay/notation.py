@@ -12,7 +12,8 @@ from enum import Enum
 
 import promql_parser as parser
 
-from watchdog.core.rules.promql import PromqlError, parse_promql
+from watchdog.core.rules.promql import parse_promql
+from watchdog.core.rules.promql_error import PromqlError
 
 MOST_VALUES = 50_000
 # A digit can be matched in one way only: otherwise a long word that is no number is split in every way there is.

@@ -11,10 +11,11 @@ import yaml
 from tests.fuzz.spoiling import spoil_yaml
 from tests.fuzz.target import Target
 from watchdog.commands.formats import Checked, as_github, as_text
+from watchdog.core.rules.claims import clashes
 from watchdog.core.rules.codes import CODES
 from watchdog.core.rules.language import Rule
 from watchdog.core.rules.language import Target as RuleTarget
-from watchdog.core.rules.rulefile import clashes, parse_rule_file
+from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.visible import visible
 
 _ROOT = Path(__file__).parents[3]
@@ -25,7 +26,7 @@ def _parse(data: bytes) -> None:
     file = parse_rule_file("f.yaml", text)
     assert (file.target is None) == bool(file.problems)
     again = replace(file, claims=tuple(replace(each, place=replace(each.place, file="g.yaml")) for each in file.claims))
-    problems = (*file.problems, *file.warnings, *clashes([file, again]))
+    problems = (*file.problems, *file.warnings, *clashes([*file.claims, *again.claims]))
     targets = {} if file.target is None else {"f.yaml": file.target}
     for form in (as_text, as_github):  # the others are JSON, which escapes whatever it is
         for line in form(Checked(targets=targets, problems=problems)):
