@@ -7,7 +7,7 @@ it is live.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -134,12 +134,12 @@ class Past:
                 bar.advance(task, len(slots))
         return [run.findings(incidents) for run in runs]
 
-    def begin(self, target: Target) -> Player:
-        """A player before the first slot."""
+    def begin(self, target: Target, earlier: Mapping[str, float]) -> Player:
+        """A player before the first slot; ``earlier`` is by how many seconds before it each rule's source is asked."""
         switched_at = max((each.at for each in self._schedule.switches if each.at <= self._first), default=self._first)
         active = self._schedule.color_at(self._first)
         world = world_of(target, active=active, switched_at=switched_at, vouched=True)
-        return Player(world, past_of(world, at=self._first), acts=False)
+        return Player(world, past_of(world, at=self._first), acts=False, earlier=earlier)
 
     def color_at(self, slot: float) -> str:
         """Who had the traffic."""
@@ -166,7 +166,8 @@ class _Run:
         self._sources = sources
         self._past = past
         self._tracks = {rule.alert: Track(rule) for rule in kept}
-        self._player = past.begin(self._target)
+        asked = {alert: each for alert, each in sources.items() if not isinstance(each, ElasticsearchHistory)}
+        self._player = past.begin(self._target, {alert: each.query_offset for alert, each in asked.items()})
         self._events = [*past.events()]
         self._free = asyncio.Semaphore(SIDE_BY_SIDE)
 

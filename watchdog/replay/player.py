@@ -59,8 +59,14 @@ Dialogue = Generator[Sequence[Question], Sequence[Measurement | None], Seen]
 class Player:
     """One target on its way through the slots. ``actions`` is everything that was done or held, in order."""
 
-    def __init__(self, world: World, journal: Journal, *, acts: bool = True) -> None:
-        """``acts`` says whether a rollback changes the world: it does in a test, and cannot in the past."""
+    def __init__(
+        self, world: World, journal: Journal, *, acts: bool = True, earlier: Mapping[str, float] | None = None
+    ) -> None:
+        """``acts`` says whether a rollback changes the world: it does in a test, and cannot in the past.
+
+        ``earlier`` is by how many seconds before its slot a rule's source is asked, by alert.
+        """
+        self._earlier = earlier or {}
         self.journal = journal
         self.actions: list[Action] = []
         self._world = world
@@ -131,7 +137,11 @@ class Player:
         return status
 
     def _evaluate(self, color: str, slot: float) -> Generator[Sequence[Question], Sequence[Measurement | None], None]:
-        early = {rule.alert: not_yet(rule, self.journal, color=color, slot=slot) for rule in self._target.rules}
+        instants = {rule.alert: slot - self._earlier.get(rule.alert, 0.0) for rule in self._target.rules}
+        early = {
+            rule.alert: not_yet(rule, self.journal, color=color, slot=instants[rule.alert])
+            for rule in self._target.rules
+        }
         asked = [rule for rule in self._target.rules if early[rule.alert] is None]
         answers = yield [Question(rule, color) for rule in asked]
         given = early | dict(zip((rule.alert for rule in asked), answers, strict=True))
