@@ -301,7 +301,7 @@ async def test_a_color_that_is_scaled_to_0_under_traffic_is_left(stage: Stage) -
 async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage) -> None:
     for deployment in ("backend-blue", "frontend-blue"):
         stage.world.scale(deployment, 0)
-    stage.world.cluster.pod_ready_delay = 3600
+    stage.world.cluster.controllers.pod_ready_delay = 3600
     await stage.tick_until(stage.finished, ticks=130)
     assert stage.colors() == {"green"}
     assert stage.ear.told(Event.SELECTOR) == []

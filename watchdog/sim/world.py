@@ -191,7 +191,7 @@ class SimulatedWorld:
             spec = {"selector": self.selector_of(service, active), "ports": [{"port": 80, "targetPort": 8080}]}
             document = {"metadata": {"name": service}, "spec": spec}
             self.cluster.create(SERVICE, self.namespace, document, manager="helm")
-        self._past = (self._past or 0.0) + self.cluster.pod_ready_delay + 1
+        self._past = (self._past or 0.0) + self.cluster.controllers.pod_ready_delay + 1
         self.cluster.settle()
 
     async def _live(self, start: float) -> None:

@@ -1,23 +1,17 @@
-"""The simulated cluster: the objects, and what writing one of them sets in motion.
+"""The simulated cluster: the objects, the verbs of the API on them, and the controllers that a write wakes.
 
-Law: no I/O and no clock of its own. Time is what ``clock`` says, and what is due by then has happened before any
-answer is given; nothing runs in between.
+Law: what is due by then has happened before any answer is given; nothing runs in between.
 """
 
 from __future__ import annotations
 
 import copy
-import heapq
-import itertools
-import secrets
 import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
-from watchdog.sim.kubernetes import controllers
 from watchdog.sim.kubernetes.admission import admit, check_type
-from watchdog.sim.kubernetes.deployments import ReplicaSet
+from watchdog.sim.kubernetes.controllers import Controllers
 from watchdog.sim.kubernetes.errors import already_exists, not_found, other_namespace
 from watchdog.sim.kubernetes.events import check_event, complete_event, from_core
 from watchdog.sim.kubernetes.kinds import (
@@ -33,13 +27,10 @@ from watchdog.sim.kubernetes.kinds import (
 )
 from watchdog.sim.kubernetes.managed_fields import Writer, disown, record_update
 from watchdog.sim.kubernetes.patches import Change
-
-Key = tuple[str, str, str]
-SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-CONTROLLER_MANAGER = "kube-controller-manager"
+from watchdog.sim.kubernetes.store import Store
 
 
-class Cluster:
+class Cluster(Store):
     """A control plane with two nodes.
 
     ``pod_ready_delay`` is how long a new pod takes to run, ``controller_delay`` how long a controller takes to see a
@@ -49,48 +40,9 @@ class Cluster:
     def __init__(
         self, *, clock: Callable[[], float], pod_ready_delay: float = 0.5, controller_delay: float = 0.01
     ) -> None:
-        self.pod_ready_delay = pod_ready_delay
-        self.controller_delay = controller_delay
-        self._clock = clock
-        self._now = clock()
-        self._objects: dict[Key, Json] = {}
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self._version = 100
-        self._addresses = itertools.count(1)
-        self.replica_sets: dict[str, dict[str, ReplicaSet]] = {}
-
-    @property
-    def resource_version(self) -> str:
-        """The newest version, as a LIST prints it."""
-        return str(self._version)
-
-    def settle(self) -> None:
-        """Lets everything happen that is due by now."""
-        now = self._clock()
-        while self._due and self._due[0][0] <= now:
-            at, _, happen = heapq.heappop(self._due)
-            self._now = max(self._now, at)
-            happen()
-        self._now = max(self._now, now)
-
-    def later(self, delay: float, happen: Callable[[], None]) -> None:
-        """Lets something happen ``delay`` seconds from the change that is being handled."""
-        heapq.heappush(self._due, (self._now + delay, next(self._order), happen))
-
-    def time(self) -> str:
-        """The instant of the change that is being handled, as the API prints it."""
-        return datetime.fromtimestamp(self._now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def find(self, kind: Kind, namespace: str, name: str) -> Json | None:
-        """The stored object itself: for reading only."""
-        return self._objects.get((kind.plural, namespace, name))
-
-    def each(self, kind: Kind, namespace: str | None = None) -> Iterator[Json]:
-        """The stored objects of a kind in the API's order: for reading only."""
-        for plural, space, name in sorted(self._objects):
-            if plural == kind.plural and namespace in (None, space):
-                yield self._objects[plural, space, name]
+        super().__init__(clock=clock)
+        self.controllers = Controllers(self, pod_ready_delay=pod_ready_delay, delay=controller_delay)
+        self.watcher = self.controllers
 
     def read(self, kind: Kind, namespace: str, name: str) -> Json:
         """A copy of the object; raises StatusError (404)."""
@@ -136,7 +88,7 @@ class Cluster:
             metadata["generation"] = 1
         if kind is SERVICE:
             self._allocate(created["spec"])
-        return created if dry_run else self._store(kind, created, fresh=True)
+        return created if dry_run else self.save(kind, created, fresh=True)
 
     def patch(
         self,
@@ -155,7 +107,7 @@ class Cluster:
         if "status" in old:
             new["status"] = old["status"]  # only its own subresource writes it
         writer = Writer(manager=manager, api_version=kind.api_version)
-        return self._update(kind, old, new, writer, dry_run=dry_run)
+        return self.update(kind, old, new, writer, dry_run=dry_run)
 
     def read_scale(self, namespace: str, name: str) -> Json:
         """The scale of a Deployment; ``spec`` is empty when no replicas are wanted, as the real one prints it."""
@@ -174,7 +126,7 @@ class Cluster:
         new["metadata"]["managedFields"] = disown(old["metadata"]["managedFields"], ("f:spec", "f:replicas"))
         if new != old and wanted != old["spec"]["replicas"]:
             new["metadata"]["generation"] += 1
-        return _scale_of(new if dry_run or new == old else self._store(DEPLOYMENT, new))
+        return _scale_of(new if dry_run or new == old else self.save(DEPLOYMENT, new))
 
     def delete(self, kind: Kind, namespace: str, name: str) -> Json:
         """The object that was, after it and all that it owns is gone."""
@@ -182,33 +134,6 @@ class Cluster:
         gone = self._stored(kind, namespace, name)
         self.drop(kind, gone)
         return copy.deepcopy(gone)
-
-    def drop(self, kind: Kind, gone: Json) -> None:
-        """Removes a stored object."""
-        self._version += 1
-        del self._objects[kind.plural, gone["metadata"].get("namespace", ""), gone["metadata"]["name"]]
-        controllers.after_delete(self, kind, gone)
-
-    def put(self, kind: Kind, new: Json, *, manager: str = CONTROLLER_MANAGER, subresource: str = "") -> None:
-        """Stores what a controller made or changed."""
-        metadata = new["metadata"]
-        old = self.find(kind, metadata["namespace"], metadata["name"])
-        writer = Writer(manager=manager, api_version=kind.api_version, subresource=subresource)
-        if old is not None:
-            self._update(kind, old, new, writer)
-            return
-        metadata["managedFields"] = record_update([], old=None, new=new, writer=writer, time=self.time())
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.time(), "generation": 1}
-        self._store(kind, new, fresh=True)
-
-    def random_suffix(self) -> str:
-        """Five letters that spell no word."""
-        return "".join(secrets.choice(SAFE_LETTERS) for _ in range(5))
-
-    def next_address(self, network: str) -> str:
-        """The next free address of ``10.9`` or ``10.0``."""
-        high, low = divmod(next(self._addresses), 250)
-        return f"{network}.{high}.{low + 2}"
 
     def _name(self, kind: Kind, namespace: str, metadata: Json) -> None:
         if not metadata.get("name") and metadata.get("generateName"):
@@ -229,25 +154,6 @@ class Cluster:
             raise not_found(kind.resource, kind.plural, kind.group, name)
         return found
 
-    def _update(self, kind: Kind, old: Json, new: Json, writer: Writer, *, dry_run: bool = False) -> Json:
-        if new == old:
-            return copy.deepcopy(old)
-        metadata = new["metadata"]
-        metadata["managedFields"] = record_update(
-            old["metadata"]["managedFields"], old=old, new=new, writer=writer, time=self.time()
-        )
-        if kind in (DEPLOYMENT, ENDPOINT_SLICE) and writer.subresource != "status" and _body(new) != _body(old):
-            metadata["generation"] = old["metadata"]["generation"] + 1
-        return new if dry_run else self._store(kind, new)
-
-    def _store(self, kind: Kind, new: Json, *, fresh: bool = False) -> Json:
-        metadata = new["metadata"]
-        self._version += 1
-        metadata["resourceVersion"] = str(self._version)
-        self._objects[kind.plural, metadata.get("namespace", ""), metadata["name"]] = new
-        controllers.after_write(self, kind, new, fresh=fresh)
-        return copy.deepcopy(new)
-
 
 def _scale_of(deployment: Json) -> Json:
     metadata, spec = deployment["metadata"], deployment["spec"]
@@ -263,8 +169,3 @@ def _scale_of(deployment: Json) -> Json:
             "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
         },
     }
-
-
-def _body(document: Json) -> list[Any]:
-    """What counts as a new generation; for a Deployment its annotations do."""
-    return [document["metadata"].get("annotations"), *(document.get(key) for key in ("spec", "endpoints", "ports"))]

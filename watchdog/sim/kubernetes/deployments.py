@@ -10,55 +10,43 @@ import hashlib
 import json
 import math
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.sim.kubernetes.endpoints import owner_reference
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT, POD, Json
 from watchdog.sim.kubernetes.pods import is_ready, pod_condition
-
-if TYPE_CHECKING:
-    from watchdog.sim.kubernetes.cluster import Cluster
+from watchdog.sim.kubernetes.store import ReplicaSet, Store
 
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaSet:
-    """One pod template of a Deployment that has been rolled out."""
-
-    name: str
-    uid: str
-    revision: int
-
-
-def reconcile_deployment(cluster: Cluster, namespace: str, name: str) -> None:
+def reconcile_deployment(store: Store, namespace: str, name: str) -> None:
     """Makes and removes pods, a rolling update at a time, and writes revision and status."""
-    deployment = cluster.find(DEPLOYMENT, namespace, name)
+    deployment = store.find(DEPLOYMENT, namespace, name)
     if deployment is None:
         return
-    current = _replica_set(cluster, deployment)
-    pods = [*pods_of(cluster, deployment)]
+    current = _replica_set(store, deployment)
+    pods = [*pods_of(store, deployment)]
     new = [pod for pod in pods if _owner(pod) == current.uid]
     old = [pod for pod in pods if _owner(pod) != current.uid]
     wanted = deployment["spec"]["replicas"]
     surge, unavailable = _rolling_limits(deployment["spec"]) if old else (wanted, wanted)
     for _ in range(min(wanted - len(new), wanted + surge - len(pods))):
-        cluster.put(POD, _new_pod(cluster, deployment, current))
+        store.put(POD, _new_pod(store, deployment, current))
     spare = sum(map(is_ready, pods)) - (wanted - unavailable)
     for pod in old:
         if not is_ready(pod) or spare > 0:
             spare -= is_ready(pod)
-            cluster.drop(POD, pod)
+            store.drop(POD, pod)
     for pod in sorted(new, key=is_ready)[: max(0, len(new) - wanted)]:
-        cluster.drop(POD, pod)
-    _write_status(cluster, namespace, name, current)
+        store.drop(POD, pod)
+    _write_status(store, namespace, name, current)
 
 
-def _replica_set(cluster: Cluster, deployment: Json) -> ReplicaSet:
-    known = cluster.replica_sets.setdefault(deployment["metadata"]["uid"], {})
+def _replica_set(store: Store, deployment: Json) -> ReplicaSet:
+    known = store.replica_sets.setdefault(deployment["metadata"]["uid"], {})
     mark = _hash(deployment["spec"]["template"])
     newest = max((each.revision for each in known.values()), default=0)
     if mark not in known or (known[mark].revision != newest):
@@ -77,10 +65,10 @@ def _hash(template: Any) -> str:
     return letters
 
 
-def pods_of(cluster: Cluster, deployment: Json) -> list[Json]:
+def pods_of(store: Store, deployment: Json) -> list[Json]:
     """The pods of all its revisions: for reading only."""
-    owners = {each.uid for each in cluster.replica_sets.get(deployment["metadata"]["uid"], {}).values()}
-    return [pod for pod in cluster.each(POD, deployment["metadata"]["namespace"]) if _owner(pod) in owners]
+    owners = {each.uid for each in store.replica_sets.get(deployment["metadata"]["uid"], {}).values()}
+    return [pod for pod in store.each(POD, deployment["metadata"]["namespace"]) if _owner(pod) in owners]
 
 
 def _owner(pod: Json) -> str:
@@ -103,10 +91,10 @@ def _share(limit: int | str, whole: int, *, up: bool) -> int:
     return math.ceil(part) if up else math.floor(part)
 
 
-def _new_pod(cluster: Cluster, deployment: Json, owner: ReplicaSet) -> Json:
+def _new_pod(store: Store, deployment: Json, owner: ReplicaSet) -> Json:
     template = copy.deepcopy(deployment["spec"]["template"])
     mark = owner.name.rpartition("-")[2]
-    suffix = cluster.random_suffix()
+    suffix = store.random_suffix()
     metadata = template["metadata"] | {
         "name": f"{owner.name}-{suffix}",
         "generateName": f"{owner.name}-",
@@ -122,16 +110,16 @@ def _new_pod(cluster: Cluster, deployment: Json, owner: ReplicaSet) -> Json:
         "enableServiceLinks": True,
         "preemptionPolicy": "PreemptLowerPriority",
     }
-    scheduled = pod_condition(cluster, "PodScheduled", holds=True)
+    scheduled = pod_condition(store, "PodScheduled", holds=True)
     status = {"phase": "Pending", "conditions": [scheduled], "qosClass": "BestEffort"}
     return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec, "status": status}
 
 
-def _write_status(cluster: Cluster, namespace: str, name: str, current: ReplicaSet) -> None:
-    deployment = cluster.find(DEPLOYMENT, namespace, name)
+def _write_status(store: Store, namespace: str, name: str, current: ReplicaSet) -> None:
+    deployment = store.find(DEPLOYMENT, namespace, name)
     if deployment is None:
         return
-    pods = pods_of(cluster, deployment)
+    pods = pods_of(store, deployment)
     updated = sum(_owner(pod) == current.uid for pod in pods)
     ready = sum(map(is_ready, pods))
     wanted = deployment["spec"]["replicas"]
@@ -145,14 +133,14 @@ def _write_status(cluster: Cluster, namespace: str, name: str, current: ReplicaS
     status: Json = {"observedGeneration": deployment["metadata"]["generation"]}
     status |= {key: count for key, count in counts.items() if count}
     status["terminatingReplicas"] = 0
-    status["conditions"] = _conditions(cluster, deployment, current, counts)
+    status["conditions"] = _conditions(store, deployment, current, counts)
     new = copy.deepcopy(deployment)
     new["status"] = status
     new["metadata"].setdefault("annotations", {})[REVISION_ANNOTATION] = str(current.revision)
-    cluster.put(DEPLOYMENT, new, subresource="status")
+    store.put(DEPLOYMENT, new, subresource="status")
 
 
-def _conditions(cluster: Cluster, deployment: Json, current: ReplicaSet, counts: dict[str, int]) -> list[Json]:
+def _conditions(store: Store, deployment: Json, current: ReplicaSet, counts: dict[str, int]) -> list[Json]:
     wanted = deployment["spec"]["replicas"]
     _, unavailable = _rolling_limits(deployment["spec"])
     conditions: list[Json] = deployment["status"].get("conditions", [])
@@ -161,19 +149,19 @@ def _conditions(cluster: Cluster, deployment: Json, current: ReplicaSet, counts:
     else:
         text = "Deployment does not have minimum availability."
         available = ("Available", "False", "MinimumReplicasUnavailable", text)
-    conditions = _with_condition(cluster, conditions, available)
+    conditions = _with_condition(store, conditions, available)
     whole = counts["replicas"] == counts["updatedReplicas"]
     complete = whole and counts["updatedReplicas"] == wanted == counts["availableReplicas"]
     if complete:
         text = f'ReplicaSet "{current.name}" has successfully progressed.'
-        conditions = _with_condition(cluster, conditions, ("Progressing", "True", "NewReplicaSetAvailable", text))
+        conditions = _with_condition(store, conditions, ("Progressing", "True", "NewReplicaSetAvailable", text))
     elif not (whole and any(each["reason"] == "NewReplicaSetAvailable" for each in conditions)):
         text = f'ReplicaSet "{current.name}" is progressing.'
-        conditions = _with_condition(cluster, conditions, ("Progressing", "True", "ReplicaSetUpdated", text))
+        conditions = _with_condition(store, conditions, ("Progressing", "True", "ReplicaSetUpdated", text))
     return conditions
 
 
-def _with_condition(cluster: Cluster, conditions: list[Json], new: tuple[str, str, str, str]) -> list[Json]:
+def _with_condition(store: Store, conditions: list[Json], new: tuple[str, str, str, str]) -> list[Json]:
     kind, status, reason, message = new
     old = next((each for each in conditions if each["type"] == kind), None)
     if old and (old["status"], old["reason"], old["message"]) == (status, reason, message):
@@ -181,8 +169,8 @@ def _with_condition(cluster: Cluster, conditions: list[Json], new: tuple[str, st
     changed = {
         "type": kind,
         "status": status,
-        "lastUpdateTime": cluster.time(),
-        "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == status else cluster.time(),
+        "lastUpdateTime": store.time(),
+        "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == status else store.time(),
         "reason": reason,
         "message": message,
     }

@@ -6,42 +6,39 @@ Law: one slice a Service; a Service without a selector keeps the slice that it h
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 from watchdog.sim.kubernetes.kinds import ENDPOINT_SLICE, POD, SERVICE, Json
 from watchdog.sim.kubernetes.pods import is_ready
 from watchdog.sim.kubernetes.selectors import selects
-
-if TYPE_CHECKING:
-    from watchdog.sim.kubernetes.cluster import Cluster
+from watchdog.sim.kubernetes.store import Store
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 
-def reconcile_endpoints(cluster: Cluster, namespace: str, name: str) -> None:
+def reconcile_endpoints(store: Store, namespace: str, name: str) -> None:
     """Lets the Service's EndpointSlice list the pods that its selector picks; without a selector it stays as it is."""
-    service = cluster.find(SERVICE, namespace, name)
+    service = store.find(SERVICE, namespace, name)
     selector = service["spec"].get("selector") if service else None
     if service is None or not selector:
         return
-    pods = [pod for pod in cluster.each(POD, namespace) if selects(selector, pod["metadata"]["labels"])]
+    pods = [pod for pod in store.each(POD, namespace) if selects(selector, pod["metadata"]["labels"])]
     endpoints = [_endpoint(pod) for pod in pods if pod["status"].get("podIP")]
-    slices = cluster.each(ENDPOINT_SLICE, namespace)
+    slices = store.each(ENDPOINT_SLICE, namespace)
     found = [piece for piece in slices if piece["metadata"]["labels"][SERVICE_LABEL] == name]
-    piece = copy.deepcopy(found[0]) if found else _new_slice(cluster, service)
+    piece = copy.deepcopy(found[0]) if found else _new_slice(store, service)
     piece["endpoints"] = endpoints or None
     piece["ports"] = [_port(port, pods[0]) for port in service["spec"]["ports"]] if endpoints else None
-    cluster.put(ENDPOINT_SLICE, piece)
+    store.put(ENDPOINT_SLICE, piece)
 
 
-def _new_slice(cluster: Cluster, service: Json) -> Json:
+def _new_slice(store: Store, service: Json) -> Json:
     name, namespace, uid = (service["metadata"][key] for key in ("name", "namespace", "uid"))
     labels = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io", SERVICE_LABEL: name}
     return {
         "kind": "EndpointSlice",
         "apiVersion": "discovery.k8s.io/v1",
         "metadata": {
-            "name": f"{name}-{cluster.random_suffix()}",
+            "name": f"{name}-{store.random_suffix()}",
             "generateName": f"{name}-",
             "namespace": namespace,
             "labels": labels,

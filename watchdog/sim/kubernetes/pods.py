@@ -9,19 +9,16 @@ It obeys the pod annotation ``watchdog.test/ready``: absent or "true" is ready, 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 from watchdog.sim.kubernetes.kinds import POD, Json
-
-if TYPE_CHECKING:
-    from watchdog.sim.kubernetes.cluster import Cluster
+from watchdog.sim.kubernetes.store import Store
 
 READY_ANNOTATION = "watchdog.test/ready"
 
 
-def run_pod(cluster: Cluster, namespace: str, name: str) -> None:
+def run_pod(store: Store, namespace: str, name: str) -> None:
     """Starts the pod and lets it become ready or unready, as its annotation says."""
-    pod = cluster.find(POD, namespace, name)
+    pod = store.find(POD, namespace, name)
     wish = "" if pod is None else pod["metadata"].get("annotations", {}).get(READY_ANNOTATION, "true")
     if pod is None or wish == "pending":
         return
@@ -31,18 +28,18 @@ def run_pod(cluster: Cluster, namespace: str, name: str) -> None:
     new = copy.deepcopy(pod)
     status = new["status"]
     scheduled = next(each for each in status["conditions"] if each["type"] == "PodScheduled")
-    address = status.get("podIP") or cluster.next_address("10.9")
-    started = status.get("startTime") or cluster.time()
+    address = status.get("podIP") or store.next_address("10.9")
+    started = status.get("startTime") or store.time()
     containers = [_container(each, ready=ready, started=started) for each in new["spec"]["containers"]]
     status |= {"phase": "Running", "startTime": started, "containerStatuses": containers}
     status |= {"podIP": address, "podIPs": [{"ip": address}]}
     status["conditions"] = [
-        pod_condition(cluster, "Initialized", holds=True),
-        pod_condition(cluster, "Ready", holds=ready),
-        pod_condition(cluster, "ContainersReady", holds=ready),
+        pod_condition(store, "Initialized", holds=True),
+        pod_condition(store, "Ready", holds=ready),
+        pod_condition(store, "ContainersReady", holds=ready),
         scheduled,
     ]
-    cluster.put(POD, new, manager="kubelet", subresource="status")
+    store.put(POD, new, manager="kubelet", subresource="status")
 
 
 def is_ready(pod: Json) -> bool:
@@ -50,10 +47,10 @@ def is_ready(pod: Json) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
 
 
-def pod_condition(cluster: Cluster, kind: str, *, holds: bool) -> Json:
+def pod_condition(store: Store, kind: str, *, holds: bool) -> Json:
     """One of a pod's conditions, as of now."""
     status = "True" if holds else "False"
-    return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": cluster.time()}
+    return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": store.time()}
 
 
 def _container(container: Json, *, ready: bool, started: str) -> Json:
