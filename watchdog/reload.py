@@ -54,10 +54,13 @@ class Reloader:
         self._listener = listener
 
     async def run(self) -> None:
-        """Looks every few seconds, for ever."""
+        """Looks every few seconds, for ever. A look that the machine has no means for is left to the next one."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except OSError as error:
+                _log.warning("rules not looked at", sentence=f"{error}; those in force stay until the next look")
             await self._listener.looked()
 
     async def look(self) -> None:
