@@ -69,12 +69,12 @@ class Reloader:
         seen = await asyncio.to_thread(fingerprint, self._folder)
         if seen == self._seen or await self._is_being_saved(seen):
             return
-        self._seen = seen
         read = await asyncio.to_thread(read_rules, self._folder)
         if isinstance(read, RuleSet):
             await self._take(read)
         else:
             await self._listener.refused([str(problem) for problem in _errors(read)], seen)
+        self._seen = seen
 
     async def _is_being_saved(self, seen: str) -> bool:
         """True until the files have stood still from one look to the next: half a file may be well formed."""
