@@ -1,5 +1,6 @@
 """A folder of rule files as one set, or the problems of all files at once."""
 
+import itertools
 import os
 import shutil
 import threading
@@ -10,6 +11,9 @@ import pytest
 
 from watchdog.core.rules.document import MAX_BYTES
 from watchdog.ruleset import RuleSet, read_rules
+
+STORM = 40
+"""Swaps after which the rule files stand still until somebody has read them whole."""
 
 RULES = """\
 target: {name}
@@ -164,26 +168,32 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
 def test_F70_a_config_map_that_is_swapped_while_it_is_read_is_never_mixed(tmp_path: Path) -> None:
     folder = tmp_path / "mounted"
     mount(folder, "..0", "a.yaml", "b.yaml")
-    stop = threading.Event()
+    stop, whole_again = threading.Event(), threading.Event()
+    whole: dict[str, RuleSet] = {}
 
     def swap() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
+        """Swaps in storms; after each the reader gets one set whole, however slow it is."""
+        for number in itertools.count(1):
+            if stop.is_set():
+                return
             mount(folder, f"..{number}", "a.yaml", "b.yaml", version=number)
             shutil.rmtree(folder / f"..{number - 1}")
+            if number % STORM == 0:
+                whole_again.clear()
+                whole_again.wait(10)
 
     swapping = threading.Thread(target=swap)
     swapping.start()
-    whole: dict[str, RuleSet] = {}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     try:
         while len(whole) < 20 and time.monotonic() < deadline:
             rules = read_rules(folder)
             if isinstance(rules, RuleSet):
                 whole[rules.digest] = rules
+                whole_again.set()
     finally:
         stop.set()
+        whole_again.set()
         swapping.join()
     assert len(whole) == 20
     for rules in whole.values():
