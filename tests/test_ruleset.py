@@ -3,8 +3,10 @@
 import itertools
 import os
 import shutil
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,17 @@ def mount(folder: Path, state: str, *files: str, version: int = 1) -> None:
             (folder / file).symlink_to(Path("..data") / file)
     (folder / "..data_tmp").symlink_to(state)
     (folder / "..data_tmp").rename(folder / "..data")
+
+
+def once_listed(folder: Path, then: Callable[[], None]) -> None:
+    """Calls ``then`` in the moment in which somebody is about to list the folder, and not again."""
+    waiting = [then]
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if waiting and event in {"os.listdir", "os.scandir"} and str(arguments[0]) == str(folder):
+            waiting.pop()()
+
+    sys.addaudithook(hook)
 
 
 def test_a_folder_is_read_in_the_order_of_its_files(tmp_path: Path) -> None:
@@ -163,6 +176,17 @@ def test_nothing_to_read_is_a_problem(tmp_path: Path, path: str, problem: str) -
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to("/proc/self/mem")  # opens for everybody, and reads for nobody
     assert problems(tmp_path) == ["a.yaml:1:1: this cannot be read (Input/output error); let the watchdog read it"]
+
+
+def test_F70_what_is_left_of_a_state_that_is_being_removed_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
+    mount(tmp_path, "..1", "a.yaml", "b.yaml")
+
+    def swap() -> None:
+        mount(tmp_path, "..2", "a.yaml", "b.yaml")
+        (tmp_path / "..1" / "a.yaml").unlink()
+
+    once_listed(tmp_path.resolve() / "..1", swap)
+    assert names(tmp_path) == ["a", "b"]
 
 
 def test_F70_a_config_map_that_is_swapped_while_it_is_read_is_never_mixed(tmp_path: Path) -> None:

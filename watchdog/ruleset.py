@@ -110,14 +110,19 @@ def _read(paths: Sequence[Path]) -> _Reading:
 
 
 def _read_folder(folder: Path) -> _Reading:
-    """All files of one state of the folder: Kubernetes swaps a mounted ConfigMap as a whole, maybe while it is read."""
+    """All files of one state of the folder: Kubernetes swaps a mounted ConfigMap as a whole, maybe while it is read.
+
+    The kubelet removes a state after the swap, file by file, so that a state that has been swapped meanwhile may have
+    shown but some of its files, and those without a complaint.
+    """
     for _ in range(_ATTEMPTS):
         state = _state_of(folder)
         reading = _read_state(folder, state)
         reading.since = _since(state, reading.since) if state != folder else reading.since
-        if not reading.problems or _state_of(folder) == state:
-            break
-    return reading
+        if _state_of(folder) == state:
+            return reading
+    message = "the folder was swapped each time that it was read; read it again when it stands still"
+    return _Reading(problems=[Problem(str(folder), 1, 1, "R101", message)])
 
 
 def _since(state: Path, read_at: float) -> float:
