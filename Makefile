@@ -6,9 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 # Runs what follows it in the environment that holds every tool; tools/venv makes it when it is not there.
 IN_DEV = venv=$$(tools/venv dev) && PATH="$$venv/bin:$$PATH" &&
-# Most tests wait for real time to pass. Each worker has real servers of its own (about 1.5 GiB). The campaign keeps many
+# Most tests wait for real time to pass. Each worker has real servers of its own (about 2 GiB). The campaign keeps many
 # cells in flight by itself.
-SIDE_BY_SIDE ?= --numprocesses=2 --dist=worksteal
+SIDE_BY_SIDE ?= --numprocesses=3 --dist=worksteal
 ENGINE ?= docker
 IMAGE ?= canary-watchdog
 
