@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watchdog.core.durations import show_duration
 from watchdog.core.model import Outcome
@@ -53,7 +53,7 @@ def fitting(render: Callable[[Detail], str], *, limit: int, reasons: bool) -> st
     """The most detailed text that has at most ``limit`` bytes; if none has, whole lines of the least detailed one."""
     text = ""
     for less in _LESS:
-        text = render(Detail(rules=less.rules, firings=less.firings, sweep=less.sweep, reasons=reasons))
+        text = render(replace(less, reasons=reasons))
         if len(text.encode()) <= limit:
             return text
     return _first_lines(text, limit)

@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 def lint_count(limit: Threshold) -> Iterator[Finding]:
     """What is wrong with the bounds of a number of documents."""
-    what = "no number of documents is below 0"
-    if limit.max is not None and limit.max < 0:
-        message = f"{what}, so that everything is above this; write 0 or more"
-        yield Finding(path=("threshold", "max"), code="R516", message=message)
-    elif limit.max is None and limit.min is not None and limit.min <= 0:
-        message = f"{what}, so that nothing is ever below this; write 1 or more"
-        yield Finding(path=("threshold", "min"), code="R516", message=message)
-    else:
+    verdict = _never_or_always(limit, math.inf)
+    if verdict is None:
         yield from between_whole_numbers(limit, "documents", share='ratio_of: "*"')
+        return
+    key, sentence = verdict
+    message = f"no number of documents is below 0, so that {sentence}; write {'0' if key == 'max' else '1'} or more"
+    yield Finding(path=("threshold", key), code="R516", message=message)
 
 
 def only_too_much(limit: Threshold, why: str, *, example: float) -> Iterator[Finding]:
@@ -60,6 +58,7 @@ def lint_share(threshold: Threshold, whole: float = 1.0) -> Iterator[Finding]:
 
 
 def _never_or_always(limit: Threshold, whole: float) -> tuple[str, str] | None:
+    """The bound that no value from 0 to ``whole`` crosses, or every one, and a sentence; None when all is well."""
     if limit.max is not None and limit.max >= whole and (limit.min is None or limit.min <= 0):
         return "max", "this is never exceeded"
     if limit.max is None and limit.min is not None and limit.min <= 0:
