@@ -21,7 +21,7 @@ from tests.campaign.one_target import Order
 from tests.stack.auditlog import MUTATING, Row, by_user
 from tests.stack.evidence import Evidence
 from tests.stack.fault_proxy import FaultProxy, ProxyThread
-from tests.stack.faults import Delay, Fault
+from tests.stack.faults import Fault
 from tests.stack.http1 import Message
 from tests.stack.injection import Injection, Match, Seen
 from tests.stack.invariants import switches, violations
@@ -273,7 +273,7 @@ class Run:
             before=ground.before,
             after=ground.objects(),
             pods=self._shared.pods,
-            late=isinstance(self._cell.fault, Delay),
+            late={seen.audit_id for seen in result.writes if seen.audit_id},
         )
         result.evidence = None if self._cell.fault else evidence
         result.findings += violations(ground.declared(), evidence)

@@ -5,7 +5,7 @@ Law: everything is ordered by the revision at which it was committed; nothing he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -45,7 +45,8 @@ class Declared:
 class Evidence:
     """What is known from outside. ``before`` and ``after`` hold Services and Deployments by (plural, name).
 
-    ``late`` says that requests may have arrived long after their sender had given them up.
+    ``late`` are the names, in the audit log, of requests that were held back on their way: they may have arrived long
+    after their sender had given them up, in the middle of what it did next.
     """
 
     rows: Sequence[Row]
@@ -53,7 +54,7 @@ class Evidence:
     before: Mapping[Key, Object]
     after: Mapping[Key, Object]
     pods: PodHistory = field(repr=False)
-    late: bool = False
+    late: Collection[str] = ()
 
     @cached_property
     def writes(self) -> list[Write]:
@@ -76,6 +77,10 @@ class Evidence:
     def effects(self) -> list[Write]:
         """Those of the watchdog."""
         return [write for write in self.committed if write.ours]
+
+    def is_late(self, write: Write) -> bool:
+        """True for one that was held back on its way."""
+        return write.row.get("auditID") in self.late
 
     def selector(self, service: str, *, below: int) -> Labels:
         """The selector that a Service had just before a revision."""

@@ -21,6 +21,8 @@ from tests.stack.injection import Injection, Seen
 LIMIT = 4 * 1024 * 1024
 SWITCHING_PROTOCOLS = 101
 FINAL = 200
+# The API server takes the name of a request in its audit log from the request itself.
+AUDIT_ID = "Audit-ID"
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 Result = TypeVar("Result")
@@ -116,7 +118,7 @@ class Connection:
                 injection.hit(seen)
                 await asyncio.sleep(seconds)
                 # What was on its way arrives, also when nobody waits for the answer any more.
-                self._writer.write(await self._answer_of(request))
+                self._writer.write(await self._answer_of(request.carrying(AUDIT_ID, seen.audit_id)))
             case Reset():
                 injection.hit(seen)
                 self._reset()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 _PIECE = 65536
 NO_BODY = (204, 304)
@@ -49,6 +49,12 @@ class Message:
     def status(self) -> int:
         """Of an answer."""
         return int(self.start.split(" ")[1])
+
+    def carrying(self, name: str, value: str) -> Self:
+        """The same message with one header more."""
+        start, _, rest = self.raw.partition(b"\r\n")
+        raw = b"\r\n".join([start, f"{name}: {value}".encode("latin-1"), rest])
+        return replace(self, headers={**self.headers, name.lower(): value}, raw=raw)
 
     @property
     def is_chunked(self) -> bool:

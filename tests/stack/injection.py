@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.stack.faults import CARRIED_OUT, Fault
+from tests.stack.faults import CARRIED_OUT, Delay, Fault
 from tests.stack.http1 import Message
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -39,7 +40,8 @@ class Match:
 class Seen:
     """One request that came in: when (Unix seconds), what, and the name of the fault that it met, "" for none.
 
-    ``body`` is kept of writes only; ``arrives`` is False when the API server never hears of it.
+    ``body`` is kept of writes only; ``arrives`` is False when the API server never hears of it. ``audit_id`` is the
+    name that a request which is held back gets in the audit log, "" for any other.
     """
 
     at: float
@@ -48,6 +50,7 @@ class Seen:
     body: bytes
     fault: str = ""
     arrives: bool = True
+    audit_id: str = ""
 
 
 @dataclass(kw_only=True)
@@ -89,6 +92,7 @@ def meet(request: Message, injections: list[Injection]) -> tuple[Seen, Injection
         body=request.body if request.method in WRITES else b"",
         fault=type(chosen[0].fault).__name__ if chosen else "",
         arrives=not chosen or isinstance(chosen[0].fault, CARRIED_OUT),
+        audit_id=str(uuid.uuid4()) if chosen and isinstance(chosen[0].fault, Delay) else "",
     )
     for injection in chosen:
         injection.hits.append(seen)

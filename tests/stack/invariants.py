@@ -121,8 +121,12 @@ def s6_journaled_before_and_read_back_after(declared: Declared, evidence: Eviden
     """What was written is read before the next write; a journal knows of the rollback before its first effect."""
     reads = [row for row in evidence.rows if row["verb"] in READING and evidence.ours(row)]
     for write in evidence.effects:
-        later = [each for each in evidence.sent if each.received_at > write.answered_at and _is_effect(each)]
-        if evidence.late:
+        later = [
+            each
+            for each in evidence.sent
+            if each.received_at > write.answered_at and _is_effect(each) and not evidence.is_late(each)
+        ]
+        if evidence.is_late(write):
             later = [each for each in later if each.committed and _same_object(each, write)]
         until = later[0].received_at if later else math.inf
         if not any(_reads(row, write) and write.answered_at <= _received(row) <= until for row in reads):

@@ -204,6 +204,24 @@ def test_a_delayed_request_is_carried_out_also_when_nobody_waits_any_more(sessio
     wait_until(lambda: session.value() == "new", "the delayed write is carried out")
 
 
+def test_a_delayed_request_has_a_name_in_the_audit_log(
+    session: Session, control_plane: ControlPlane, namespace: str
+) -> None:
+    session.proxy.inject(Delay(0.0))
+    assert session.write().ok
+    assert session.write().ok
+    late, in_time = session.proxy.writes()
+    assert (bool(late.audit_id), in_time.audit_id) == (True, "")
+
+    def written() -> list[str] | None:
+        rows = control_plane.audit(namespace, verbs=["patch"])
+        return [row["auditID"] for row in rows] if len(rows) == 2 else None
+
+    names = wait_until(written, "both are in the audit log")
+    assert names is not None
+    assert [name == late.audit_id for name in names] == [True, False]
+
+
 def test_only_the_chosen_request_fails(session: Session, namespace: str) -> None:
     match = Match(methods=frozenset({"PATCH"}), path="/configmaps/subject$", first=2)
     injection = session.proxy.inject(refusal(500), match)
