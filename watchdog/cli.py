@@ -129,30 +129,45 @@ def play_tests(
     raise typer.Exit(run_tests(options))
 
 
+_Since = Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 30d.")]
+_Switches = Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")]
+_ActiveMetric = Annotated[
+    str,
+    typer.Option(
+        metavar="EXPR",
+        help="The same from Prometheus: the color whose series is greatest; may have {{ namespace }} and {{ target }}.",
+    ),
+]
+_Kubeconfig = Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")]
+_Active = Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")]
+_Incidents = Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")]
+
+
 @app.command()
 def backtest(
     rules: Annotated[Path, typer.Argument(help="A rule file.", metavar="RULES")],
     *,
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 30d.")],
+    since: _Since,
     until: Annotated[str, typer.Option("--to", metavar="TIME", help="The same.", show_default="now")] = "",
     target: Annotated[str, typer.Option(help="Which one, if there are several.", show_default=False)] = "",
     prometheus: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_PROMETHEUS__URL.")] = "",
     elasticsearch: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_ELASTICSEARCH__URLS.")] = "",
-    switches: Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")] = None,
-    active_metric: Annotated[
-        str, typer.Option(metavar="EXPR", help="The same from Prometheus: the color whose series is greatest.")
-    ] = "",
-    kubeconfig: Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")] = None,
-    active: Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")] = "",
-    incidents: Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")] = None,
+    switches: _Switches = None,
+    active_metric: _ActiveMetric = "",
+    kubeconfig: _Kubeconfig = None,
+    active: _Active = "",
+    incidents: _Incidents = None,
     against: Annotated[str, typer.Option(metavar="REV", help="Compare with the rule file of a git revision.")] = "",
     form: Annotated[Literal["text", "json", "markdown"], typer.Option("--format", help="How to print it.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a page with plots too.")] = None,
 ) -> None:
     """Play the past through a rule file: what it would have done."""
     from watchdog.commands.backtest import run_backtest  # noqa: PLC0415
-    from watchdog.commands.backtest_input import Options  # noqa: PLC0415
+    from watchdog.commands.backtest_input import Hindsight, Options  # noqa: PLC0415
 
+    hindsight = Hindsight(
+        switches=switches, active_metric=active_metric, kubeconfig=kubeconfig, active=active, incidents=incidents
+    )
     options = Options(
         rules=rules,
         since=since,
@@ -160,11 +175,7 @@ def backtest(
         target=target,
         prometheus=prometheus,
         elasticsearch=elasticsearch,
-        switches=switches,
-        active_metric=active_metric,
-        kubeconfig=kubeconfig,
-        active=active,
-        incidents=incidents,
+        hindsight=hindsight,
         against=against,
         form=form,
         html=html,
@@ -176,31 +187,24 @@ def backtest(
 def pull_request(
     paths: Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", metavar="PATH...")],
     *,
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 7d.")],
+    since: _Since,
     against: Annotated[
         str, typer.Option(metavar="REV", help="Compare with this revision.", show_default="what is merged into")
     ] = "",
-    switches: Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")] = None,
-    active_metric: Annotated[
-        str, typer.Option(metavar="EXPR", help="The same from Prometheus; may have {{ namespace }} and {{ target }}.")
-    ] = "",
-    kubeconfig: Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")] = None,
-    active: Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")] = "",
-    incidents: Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")] = None,
+    switches: _Switches = None,
+    active_metric: _ActiveMetric = "",
+    kubeconfig: _Kubeconfig = None,
+    active: _Active = "",
+    incidents: _Incidents = None,
 ) -> None:
     """Backtest the rule files that a pull request on GitHub changes, and comment on it; a job of GitHub Actions."""
+    from watchdog.commands.backtest_input import Hindsight  # noqa: PLC0415
     from watchdog.commands.pull_request import Options, run_pull_request  # noqa: PLC0415
 
-    options = Options(
-        paths=tuple(paths),
-        since=since,
-        against=against,
-        switches=switches,
-        active_metric=active_metric,
-        kubeconfig=kubeconfig,
-        active=active,
-        incidents=incidents,
+    hindsight = Hindsight(
+        switches=switches, active_metric=active_metric, kubeconfig=kubeconfig, active=active, incidents=incidents
     )
+    options = Options(paths=tuple(paths), since=since, against=against, hindsight=hindsight)
     raise typer.Exit(run_pull_request(options))
 
 

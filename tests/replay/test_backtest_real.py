@@ -17,7 +17,7 @@ from tests.sources.asking import prometheus
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import STALE, PrometheusServer, Series
 from watchdog.commands.backtest import run_backtest
-from watchdog.commands.backtest_input import Options
+from watchdog.commands.backtest_input import Hindsight, Options
 from watchdog.core.instant import show_instant
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.rulefile import parse_rule_file
@@ -100,11 +100,11 @@ def past(prometheus_server: PrometheusServer) -> Past:
     return made
 
 
-def report(options: Options, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The JSON of a backtest."""
-    code = run_backtest(options)
+def report(options: Options, capsys: pytest.CaptureFixture[str], *, code: int = 0) -> dict[str, Any]:
+    """The JSON of a backtest that exits with ``code``."""
+    exited = run_backtest(options)
     said = capsys.readouterr()
-    assert code == 0, said.err
+    assert exited == code, said.err
     found: dict[str, Any] = json.loads(said.out)
     return found
 
@@ -112,7 +112,7 @@ def report(options: Options, capsys: pytest.CaptureFixture[str]) -> dict[str, An
 def test_it_says_when_the_rule_would_have_tripped_and_why_not(
     past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = report(past.options(tmp_path, active="green", form="json"), capsys)
+    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys)
     (rule,) = told["rules"]
     assert (told["slots"], rule["slots"]) == (SLOTS + 1, SLOTS + 1)
     assert rule["outcomes"] == {"breach": 15, "ok": 166, "insufficient": 10, "nodata": 10, "error": 0}
@@ -135,7 +135,7 @@ def test_a_switch_starts_a_release_of_its_own(past: Past, tmp_path: Path, capsys
     switches = tmp_path / "switches.yaml"
     at = [datetime.fromtimestamp(past.at(slot), UTC).isoformat() for slot in (10, 51)]
     switches.write_text(f"switches: [{{at: '{at[0]}', to: blue}}, {{at: '{at[1]}', to: green}}]")
-    told = report(past.options(tmp_path, switches=switches, form="json"), capsys)
+    told = report(past.options(tmp_path, hindsight=Hindsight(switches=switches), form="json"), capsys)
     assert told["unknownBefore"] == show_instant(past.at(0))
     assert told["slots"] == SLOTS + 1 - 10
     first = told["rules"][0]["firings"][0]
@@ -148,7 +148,7 @@ def test_who_had_the_traffic_is_found_in_a_metric(
     past.write("selected", "blue", {0: 1, 80: 0})
     past.write("selected", "green", {0: 0, 80: 1})
     metric = f'max by (color) (selected{{app="{past.app}"}})'
-    told = report(past.options(tmp_path, active_metric=metric, form="json"), capsys)
+    told = report(past.options(tmp_path, hindsight=Hindsight(active_metric=metric), form="json"), capsys)
     assert [(each["at"], each["to"]) for each in told["switches"]] == [
         (show_instant(past.at(0)), "blue"),
         (show_instant(past.at(80)), "green"),
@@ -164,7 +164,7 @@ def test_incidents_are_hit_or_missed_and_the_rest_was_false(
         f"incidents:\n  - {{name: ledger, start: '{show_instant(past.at(56))}', end: '{show_instant(past.at(70))}'}}\n"
         f"  - {{name: unseen, start: '{show_instant(past.at(5))}', end: '{show_instant(past.at(8))}'}}\n"
     )
-    options = past.options(tmp_path, active="green", incidents=incidents, form="json")
+    options = past.options(tmp_path, hindsight=Hindsight(active="green", incidents=incidents), form="json")
     told = report(options, capsys)["rules"][0]["incidents"]
     assert told["hits"] == [{"name": "ledger", "start": show_instant(past.at(56)), "leadSeconds": 60.0}]
     assert [each["name"] for each in told["misses"]] == ["unseen"]
@@ -174,7 +174,7 @@ def test_incidents_are_hit_or_missed_and_the_rest_was_false(
 def test_what_another_revision_of_the_file_would_have_done_is_compared(
     past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = past.options(tmp_path, active="green", against="HEAD", form="json")
+    options = past.options(tmp_path, hindsight=Hindsight(active="green"), against="HEAD", form="json")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["add", "shop.yaml"], ["commit", "-qm", "rules"]):
         subprocess.run([*git, *command], check=True)
@@ -189,7 +189,7 @@ def test_the_page_has_plots_and_asks_nobody_for_anything(
     past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.html"
-    assert run_backtest(past.options(tmp_path, active="green", html=page)) == 0
+    assert run_backtest(past.options(tmp_path, hindsight=Hindsight(active="green"), html=page)) == 0
     text, said = page.read_text(), capsys.readouterr().out
     for part in ('<polyline class="value"', 'class="limit"', 'class="fired"', 'class="blind"', 'class="insufficient"'):
         assert part in text
@@ -240,7 +240,7 @@ def test_a_server_that_is_down_is_an_error_in_every_slot_and_none_is_skipped(
     past: Past, prometheus_server: PrometheusServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prometheus_server.kill()
-    told = report(past.options(tmp_path, active="green", form="json"), capsys)
+    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys, code=1)
     assert told["rules"][0]["outcomes"]["error"] == SLOTS + 1
     assert "cannot be asked" in told["rules"][0]["reasons"][0]["reason"]
 
@@ -282,7 +282,7 @@ rules:
         since=show_instant(start),
         until=show_instant(start + 40 * INTERVAL),
         elasticsearch=elasticsearch_server.url,
-        active="green",
+        hindsight=Hindsight(active="green"),
         form="json",
     )
     (rule,) = report(options, capsys)["rules"]
@@ -323,6 +323,7 @@ def test_what_would_see_the_future_is_an_error_in_each_slot(
 ) -> None:
     past.text = past.text.replace("\"}})'}".replace("}}", "}"), "\"} offset -5m)'}", 1)
     assert "offset -5m" in past.text
-    (rule,) = report(past.options(tmp_path, active="green", form="json"), capsys)["rules"]
+    options = past.options(tmp_path, hindsight=Hindsight(active="green"), form="json")
+    (rule,) = report(options, capsys, code=1)["rules"]
     assert (rule["outcomes"]["error"], rule["firings"]) == (SLOTS + 1, [])
     assert "it has a negative offset, and would see what had not happened yet" in rule["reasons"][0]["reason"]

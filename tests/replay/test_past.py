@@ -7,12 +7,13 @@ import pytest
 from tests.core.making import target
 from tests.replay.conftest import RULES
 from watchdog.commands.backtest import run_backtest
-from watchdog.commands.backtest_input import Options
+from watchdog.commands.backtest_input import Hindsight, Options
 from watchdog.core.journal import Journal, Stay
 from watchdog.replay.past import Incident, Schedule, read_incidents, read_switches, schedule_of_journal
 from watchdog.replay.story import Switch
 
 TARGET = target()
+SERVERS = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"}  # nobody listens there
 
 
 def test_a_journal_knows_who_had_the_traffic() -> None:
@@ -63,8 +64,8 @@ def test_a_file_that_is_no_text_is_said_to_be_none(
 ) -> None:
     (rules := tmp_path / "shop.yaml").write_text(RULES)
     (given := tmp_path / "given").write_bytes(b"\xff\xfe")
-    servers = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"}
-    options = Options(rules=rules, since="1h", **servers, **{option: given})  # type: ignore[arg-type] # as named
+    hindsight = Hindsight(**{option: given})  # type: ignore[arg-type] # as named
+    options = Options(rules=rules, since="1h", hindsight=hindsight, **SERVERS)  # type: ignore[arg-type] # as named
     assert run_backtest(options) == 2
     assert f"--{option} {given}: cannot be read: it is not UTF-8" in capsys.readouterr().err
 
@@ -76,18 +77,26 @@ def test_a_file_that_is_no_text_is_said_to_be_none(
         pytest.param({"since": "1h", "until": "2h"}, "--from 1h is not before --to 2h", id="an end before the start"),
         pytest.param({}, "Errors asks prometheus; say where it is with --prometheus URL", id="a server not named"),
         pytest.param(
-            {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"},
+            SERVERS,
             "who had the traffic? Say it with --kubeconfig FILE (the journal), --switches FILE, --active-metric EXPR",
             id="nobody knows who had the traffic",
         ),
         pytest.param(
-            {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9", "active": "red"},
+            {
+                "prometheus": "http://127.0.0.1:9",
+                "elasticsearch": "http://127.0.0.1:9",
+                "hindsight": Hindsight(active="red"),
+            },
             "--active red: the colors are blue and green",
             id="a color that is none",
         ),
         pytest.param({"prometheus": "127.0.0.1"}, "--prometheus: not a URL", id="a URL that is none"),
         pytest.param({"against": "HEAD"}, "--against HEAD: fatal: not a git repository", id="no revision"),
-        pytest.param({"incidents": Path("no.yaml")}, "--incidents no.yaml: cannot be read: No such", id="no such file"),
+        pytest.param(
+            {"hindsight": Hindsight(incidents=Path("no.yaml"))},
+            "--incidents no.yaml: cannot be read: No such",
+            id="no such file",
+        ),
         pytest.param({"html": Path("no/p.html")}, "--html no/p.html: there is no folder no;", id="nowhere to write to"),
         pytest.param({"html": Path("/")}, "--html /: this is a folder; name a file", id="a folder to write to"),
         pytest.param({"target": "bank"}, "one target at a time; choose with --target one of shop", id="no such target"),
@@ -102,3 +111,15 @@ def test_what_cannot_be_known_is_asked_for(
     said = capsys.readouterr()
     assert (code, said.out) == (2, "")
     assert message in said.err
+
+
+def test_a_past_of_which_nobody_knows_anything_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job that is green then would say that the rule has done no harm."""
+    (rules := tmp_path / "shop.yaml").write_text(RULES)
+    options = Options(rules=rules, since="1h", hindsight=Hindsight(active="green"), **SERVERS)  # type: ignore[arg-type] # as named
+    assert run_backtest(options) == 1
+    said = capsys.readouterr()
+    assert "error 100.00%" in said.out, "the report is printed all the same"
+    assert "nothing was learnt about Errors, Queue, Logs: each question failed" in said.err

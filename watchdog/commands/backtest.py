@@ -16,9 +16,11 @@ from watchdog.commands.backtest_input import (
     span_of,
     target_of,
 )
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place
 from watchdog.commands.past import Past, changes, check_sources, sources_of, without_past
-from watchdog.commands.session import OK, USAGE, StopError, say, tell
+from watchdog.commands.session import StopError, say, tell
+from watchdog.core.model import Outcome
 from watchdog.replay.markdown import as_markdown
 from watchdog.replay.page import as_page
 from watchdog.replay.report import Cost, Report, as_json, as_text
@@ -45,6 +47,9 @@ def run_backtest(options: Options) -> int:
     else:
         for line in as_text(report):
             say(line)
+    if unknown := [each.rule.alert for each in report.findings if each.share(Outcome.ERROR) == 1]:
+        tell(f"nothing was learnt about {', '.join(unknown)}: each question failed")
+        return FINDINGS
     return OK
 
 

@@ -4,14 +4,15 @@ Law: what cannot be known is asked of whoever types, never guessed.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
 from watchdog.commands.files import text_of
 from watchdog.commands.git import GitError, file_at
 from watchdog.commands.past import Sources
-from watchdog.commands.session import FINDINGS, UNREACHABLE, USAGE, StopError
+from watchdog.commands.session import StopError
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import read_instant, show_instant
@@ -41,6 +42,22 @@ WHO = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hindsight:
+    """What is known of that time beside the servers: who had the traffic, in one of four ways, and what went wrong."""
+
+    switches: Path | None = None
+    active_metric: str = ""
+    kubeconfig: Path | None = None
+    active: str = ""
+    incidents: Path | None = None
+
+    @property
+    def names_the_active(self) -> bool:
+        """True when it says who had the traffic."""
+        return bool(self.switches or self.active_metric or self.kubeconfig or self.active)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the command line says."""
 
@@ -50,11 +67,7 @@ class Options:
     target: str = ""
     prometheus: str = ""
     elasticsearch: str = ""
-    switches: Path | None = None
-    active_metric: str = ""
-    kubeconfig: Path | None = None
-    active: str = ""
-    incidents: Path | None = None
+    hindsight: Hindsight = field(default_factory=Hindsight)
     against: str = ""
     form: Literal["text", "json", "markdown"] = "text"
     html: Path | None = None
@@ -101,9 +114,9 @@ def instant(option: str, text: str, now: float) -> float:
 
 def incidents_of(options: Options) -> tuple[Incident, ...] | None:
     """The incidents of the file, None when none is named. Raises StopError."""
-    if options.incidents is None:
+    if options.hindsight.incidents is None:
         return None
-    read = read_incidents(str(options.incidents), text_of("--incidents", options.incidents))
+    read = read_incidents(str(options.hindsight.incidents), text_of("--incidents", options.hindsight.incidents))
     wrong = [str(each) for each in read if not isinstance(each, Incident)]
     if wrong:
         raise StopError("\n".join(wrong), USAGE)
@@ -134,18 +147,18 @@ def other_revision_of(options: Options, target: Target) -> Target | None:
 async def schedule_for(options: Options, target: Target, sources: Sources, start: float) -> Schedule:
     """Who had the traffic from an instant on (Unix seconds). Raises StopError when nobody can tell."""
     found: Schedule | None = None
-    if options.switches is not None:
-        read = read_switches(str(options.switches), text_of("--switches", options.switches), target)
+    if options.hindsight.switches is not None:
+        read = read_switches(str(options.hindsight.switches), text_of("--switches", options.hindsight.switches), target)
         if not isinstance(read, Schedule):
             raise StopError("\n".join(map(str, read)), USAGE)
         found = read
-    elif options.active_metric:
+    elif options.hindsight.active_metric:
         found = await _schedule_of_metric(options, target, sources, start)
-    elif options.active:
-        if options.active not in target.colors:
-            raise StopError(f"--active {options.active}: the colors are {' and '.join(target.colors)}", USAGE)
-        found = schedule_of([Switch(at=0.0, color=options.active)])
-    elif options.kubeconfig is not None:
+    elif options.hindsight.active:
+        if options.hindsight.active not in target.colors:
+            raise StopError(f"--active {options.hindsight.active}: the colors are {' and '.join(target.colors)}", USAGE)
+        found = schedule_of([Switch(at=0.0, color=options.hindsight.active)])
+    elif options.hindsight.kubeconfig is not None:
         found = await _schedule_of_cluster(options, sources.settings, target)
     if found is None:
         raise StopError(WHO, USAGE)
@@ -157,7 +170,7 @@ async def _schedule_of_metric(options: Options, target: Target, sources: Sources
         raise StopError("--active-metric asks Prometheus; say where it is with --prometheus URL", USAGE)
     try:
         names = {"namespace": target.namespace, "target": target.target}
-        expr = fill(options.active_metric, names)
+        expr = fill(options.hindsight.active_metric, names)
         series = await sources.prometheus.series(expr, start=start, step=target.interval)
         found = schedule_of_series(series, target)
     except AnswerError as error:
@@ -175,7 +188,7 @@ async def _schedule_of_cluster(options: Options, settings: Settings, target: Tar
 
     namespace = settings.namespace or target.namespace
     try:
-        async with await Cluster.connect(options.kubeconfig, settings.kube_context) as cluster:
+        async with await Cluster.connect(options.hindsight.kubeconfig, settings.kube_context) as cluster:
             journal = await ConfigMapJournal(cluster, namespace, target.target).load()
     except ConfigurationError as error:
         raise StopError(str(error), USAGE) from error

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.formats import FORMATS, Checked
 from watchdog.core.rules.codes import CODES, Code
 from watchdog.core.visible import visible
 from watchdog.ruleset import check_rules
-
-OK, FINDINGS, USAGE = 0, 1, 2
 
 
 def check(paths: Sequence[Path], *, form: str) -> int:

@@ -6,7 +6,8 @@ Law: what could not be written is said before the work, not after it.
 import os
 from pathlib import Path
 
-from watchdog.commands.session import USAGE, StopError
+from watchdog.commands.exit_codes import USAGE
+from watchdog.commands.session import StopError
 
 
 def text_of(option: str, path: Path) -> str:

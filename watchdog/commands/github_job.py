@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from watchdog.commands.session import USAGE, StopError
+from watchdog.commands.exit_codes import USAGE
+from watchdog.commands.session import StopError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from watchdog.commands.session import FINDINGS, OK, Session, StopError, say, tell
+from watchdog.commands.exit_codes import FINDINGS, OK
+from watchdog.commands.session import Session, StopError, say, tell
 from watchdog.core.durations import show_duration
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, Stay

@@ -12,7 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watchdog.commands.check import FINDINGS, USAGE, is_missing, show, tell
+from watchdog.commands.check import is_missing, show, tell
+from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
 from watchdog.commands.formats import Checked, Value
 from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, UnreachableError
 from watchdog.core.evaluate import judge
@@ -24,7 +25,6 @@ from watchdog.core.visible import visible
 from watchdog.ruleset import check_rules
 from watchdog.settings import Settings, SettingsError, load_settings
 
-UNREACHABLE = 3
 AT_ONCE = 4
 """Rules that are asked at the same time: people look at dashboards on the same servers."""
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from watchdog.commands.exit_codes import USAGE
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import USAGE, StopError
+from watchdog.commands.session import StopError
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.replay.findings import Finding, Firing, find

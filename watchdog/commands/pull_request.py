@@ -12,11 +12,12 @@ from pathlib import Path
 
 from watchdog.commands import backtest_input, git
 from watchdog.commands.backtest import backtest
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.formats import as_command
 from watchdog.commands.github_comment import Commenter, GitHubError, session_of
 from watchdog.commands.github_job import Job, job_of
 from watchdog.commands.pull_request_text import Note, Played, Told, as_comment, as_summary, mark_of
-from watchdog.commands.session import FINDINGS, OK, USAGE, StopError, say, tell
+from watchdog.commands.session import StopError, say, tell
 from watchdog.ruleset import check_rules, is_rule_file
 from watchdog.settings import Settings, SettingsError, load_settings
 
@@ -35,11 +36,7 @@ class Options:
     paths: tuple[Path, ...]
     since: str
     against: str = ""
-    switches: Path | None = None
-    active_metric: str = ""
-    kubeconfig: Path | None = None
-    active: str = ""
-    incidents: Path | None = None
+    hindsight: backtest_input.Hindsight
 
 
 def run_pull_request(options: Options) -> int:
@@ -57,7 +54,7 @@ def run_pull_request(options: Options) -> int:
 def _check(options: Options) -> None:
     """Refuses what is wrong whatever the servers say. Raises StopError."""
     backtest_input.instant("--from", options.since, time.time())
-    if not (options.switches or options.active_metric or options.kubeconfig or options.active):
+    if not options.hindsight.names_the_active:
         raise StopError(backtest_input.WHO, USAGE)
     if missing := [path for path in options.paths if not path.exists()]:
         raise StopError(f"{missing[0]}: no such file or folder; check the path", USAGE)
@@ -157,16 +154,7 @@ def _shown(path: Path) -> str:
 
 
 async def _play(path: Path, options: Options, against: str) -> Played:
-    asked = backtest_input.Options(
-        rules=path,
-        since=options.since,
-        switches=options.switches,
-        active_metric=options.active_metric,
-        kubeconfig=options.kubeconfig,
-        active=options.active,
-        incidents=options.incidents,
-        against=against,
-    )
+    asked = backtest_input.Options(rules=path, since=options.since, hindsight=options.hindsight, against=against)
     played = Played(file=_shown(path))
     try:
         backtest_input.other_revision_of(asked, backtest_input.target_of(asked))

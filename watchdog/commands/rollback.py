@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from watchdog.announce import Silent
 from watchdog.cluster.journal import ConfigMapJournal
-from watchdog.commands.session import FINDINGS, OK, USAGE, Session, StopError, say, tell
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
+from watchdog.commands.session import Session, StopError, say, tell
 from watchdog.core.decide import OVERRIDABLE, Decision, Hold, Reason
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Ending, Journal

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.commands.engines import DEADLINE, Engines
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import FINDINGS, OK, USAGE, StopError, say, tell
+from watchdog.commands.session import StopError, say, tell
 from watchdog.core.model import Measurement
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible

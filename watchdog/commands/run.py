@@ -11,10 +11,9 @@ import os
 import sys
 from pathlib import Path
 
+from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
-
-OK, FINDINGS, USAGE = 0, 1, 2
 
 
 def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:

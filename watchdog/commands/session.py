@@ -13,14 +13,13 @@ from pathlib import Path
 from watchdog.cluster.client import Cluster, ClusterError, RefusedError, UnreachableError
 from watchdog.cluster.credentials import ConfigurationError
 from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.journal import Journal
 from watchdog.core.rules.language import Target
 from watchdog.core.visible import visible
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
-
-OK, FINDINGS, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
 class StopError(Exception):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from watchdog.cluster.client import Json
 from watchdog.cluster.observe import REVISION, read_namespace, status_of
 from watchdog.commands.annotating import annotate, annotations_of, kubectl
-from watchdog.commands.session import OK, USAGE, Session, StopError, say
+from watchdog.commands.exit_codes import OK, USAGE
+from watchdog.commands.session import Session, StopError, say
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import DeploymentStatus, TargetStatus
