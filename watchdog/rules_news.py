@@ -4,7 +4,6 @@ Law: a refusal is told to people once for each state of the files, by the replic
 next one that does; nothing in here raises.
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.events import emit
 from watchdog.cluster.observe import Myself
 from watchdog.core.alert import Alert
+from watchdog.core.digest import short_digest
 from watchdog.core.objectevents import refused_event
 from watchdog.core.rules.language import Target
 from watchdog.core.rules_messages import rules_accepted, rules_refused
@@ -65,7 +65,7 @@ class RulesNews:
     async def refused(self, problems: Sequence[str], fingerprint: str) -> None:
         """The set before it stays in force."""
         self._metrics.rules_refused()
-        files = hashlib.sha256(fingerprint.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        files = short_digest(fingerprint)
         # The same mistake after it was mended is told as another one.
         self._refused = "/".join((files, *(["again"] * self._mended[files])))
         for problem in problems:

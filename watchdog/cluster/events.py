@@ -3,9 +3,8 @@
 Law: an Event has a name made from what it tells, so that telling it twice makes one Event.
 """
 
-import hashlib
-
 from watchdog.cluster.client import FIELD_MANAGER, Cluster, ConflictError
+from watchdog.core.digest import short_digest
 from watchdog.core.instant import show_instant
 from watchdog.core.objectevents import ObjectEvent
 
@@ -15,7 +14,7 @@ _NOTE_BYTES = 1024
 
 async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: float) -> bool:
     """Creates the Event; False when it was there already. Raises ClusterError."""
-    told = hashlib.sha256(f"{event.uid}/{event.reason}/{event.occasion}".encode()).hexdigest()[:16]
+    told = short_digest(f"{event.uid}/{event.reason}/{event.occasion}")
     regarding = {
         "apiVersion": _API_VERSION[event.kind],
         "kind": event.kind,

@@ -5,11 +5,11 @@ Law: pure. Words of servers stand in the summary alone: the runner masks secrets
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from watchdog.core.digest import short_digest
 from watchdog.replay.markdown import COMMENT_BYTES, Detail, code, fitting, plainly, sections
 from watchdog.replay.report import Report
 
@@ -51,7 +51,7 @@ class Told:
 
 def mark_of(paths: Sequence[Path]) -> str:
     """What the comment begins with and nobody sees: another one for other paths, so that two steps share none."""
-    key = hashlib.sha256("\0".join(map(str, paths)).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    key = short_digest("\0".join(map(str, paths)))
     return f"<!-- canary-watchdog backtest {key} -->"
 
 

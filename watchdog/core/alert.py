@@ -5,12 +5,12 @@ Law: an alert is complete by itself; a sink adds layout, never facts.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from watchdog.core.digest import short_digest
 from watchdog.core.instant import Instant
 from watchdog.core.model import TrippedRule
 
@@ -57,7 +57,7 @@ class Alert:
 def digest(alerts: Sequence[Alert]) -> Alert:
     """Many alerts as one message that says of each what it was about; its key is that of these alerts together."""
     targets = _distinct(alert.target for alert in alerts)
-    key = hashlib.sha256("\n".join(alert.key for alert in alerts).encode()).hexdigest()[:16]
+    key = short_digest("\n".join(alert.key for alert in alerts))
     trips = _distinct(alert.trip for alert in alerts)
     return Alert(
         kind=AlertKind.DIGEST,

@@ -8,9 +8,9 @@ over may know rules that the one before it had already replaced. The journal tel
 and since when.
 """
 
-import hashlib
 from dataclasses import dataclass
 
+from watchdog.core.digest import short_digest
 from watchdog.core.instant import Instant
 from watchdog.core.rules.language import Target
 
@@ -35,7 +35,7 @@ class InForce:
 def in_force(target: Target, *, since: float) -> InForce:
     """What the target says when its files came then."""
     around = target.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"rules"})
-    digest = hashlib.sha256(around.encode()).hexdigest()[:16]
+    digest = short_digest(around)
     return InForce(since=since, around=digest, rules=tuple(f"{rule.alert}/{rule.digest}" for rule in target.rules))
 
 

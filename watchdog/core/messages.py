@@ -3,7 +3,6 @@
 Law: every message says what, where, why and what to type next.
 """
 
-import hashlib
 from dataclasses import replace
 
 from watchdog.core import advice
@@ -11,6 +10,7 @@ from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
 from watchdog.core.contest import contested, cure, is_flux, is_gitops
 from watchdog.core.decide import Hold, Reason
+from watchdog.core.digest import short_digest
 from watchdog.core.flux import pause_command, resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Stay
@@ -232,7 +232,7 @@ def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
 
 def starved(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
     """A rule that rolls back has had no evidence for long, though its source answers: told once a release."""
-    since, release = show_instant(state.unknown_since or now), hashlib.sha256(state.key.encode()).hexdigest()[:8]
+    since, release = show_instant(state.unknown_since or now), short_digest(state.key)
     return Alert(
         kind=AlertKind.BLIND,
         key=f"{target.target}/{rule.alert}/starved/{release}",

@@ -8,7 +8,6 @@ the JSON Schema.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from enum import StrEnum
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from watchdog.core.digest import short_digest
 from watchdog.core.placeholders import fill
 from watchdog.core.rules.kinds import (
     BurnRate,
@@ -240,7 +240,7 @@ class Rule(Strict):
             mode="json", by_alias=True, exclude_defaults=True, exclude={"alert", "labels", "annotations"}
         )
         text = json.dumps(deciding, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_digest(text)
 
 
 class Target(Strict):

@@ -45,20 +45,19 @@ class Readable:
 def readable_rule(given: Any, forgotten: Iterable[KeyPath]) -> Readable | None:
     """The rule without its ``forgotten`` keys and those that are not well formed; None where too little is left."""
     dropped = [*forgotten]
+    read = _read(_without(given, dropped))
+    if not isinstance(read, Rule) and all(read):
+        dropped += read
+        read = _read(_without(given, dropped))
+    return Readable(read, frozenset(path[0] for path in dropped)) if isinstance(read, Rule) else None
+
+
+def _read(given: Any) -> Rule | list[KeyPath]:
+    """The rule, or what is not well formed in it; an empty path is the whole."""
     try:
-        return Readable(_read(_without(given, dropped)), frozenset(path[0] for path in dropped))
+        return Rule.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
-        dropped += [details["loc"] for details in error.errors(include_url=False, include_context=False)]
-    if not all(dropped):
-        return None
-    try:
-        return Readable(_read(_without(given, dropped)), frozenset(path[0] for path in dropped))
-    except ValidationError:
-        return None
-
-
-def _read(given: Any) -> Rule:
-    return Rule.model_validate(given, by_alias=True, by_name=False)
+        return [details["loc"] for details in error.errors(include_url=False, include_context=False)]
 
 
 def _without(given: Any, paths: Iterable[KeyPath]) -> Any:
