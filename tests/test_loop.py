@@ -16,7 +16,7 @@ from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
-from watchdog.core.decide import Hold, Reason, Rollback
+from watchdog.core.decision import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.journal_text import read_journal
 from watchdog.core.model import Measurement, TrippedRule, Trouble

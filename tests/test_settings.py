@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.banking import REPOSITORY
-from watchdog.core.decide import Reason
+from watchdog.core.decision import Reason
 from watchdog.settings import (
     ElasticsearchSettings,
     PrometheusSettings,

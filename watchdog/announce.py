@@ -11,7 +11,7 @@ from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.events import emit
 from watchdog.core import messages
 from watchdog.core.alert import Alert
-from watchdog.core.decide import Decision, Hold
+from watchdog.core.decision import Decision, Hold
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence, is_blind, is_starved
 from watchdog.core.inforce import LAG_SECONDS

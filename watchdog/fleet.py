@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from itertools import chain
 
 from watchdog.cluster.client import RefusedError
-from watchdog.core.decide import STORM_SECONDS
+from watchdog.core.decision import STORM_SECONDS
 
 Census = Callable[[], Awaitable[Mapping[str, float]]]
 """When each target was last rolled back, in Unix seconds, as the journals of all replicas say. Raises ClusterError."""

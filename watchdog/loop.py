@@ -20,8 +20,10 @@ from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLea
 from watchdog.cluster.journal import JournalStore
 from watchdog.cluster.observe import MissingError, Myself
 from watchdog.core.alert import Alert
-from watchdog.core.decide import Decision, Hold, Reason, Rollback, Situation, decide, storm
+from watchdog.core.decide import decide
+from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import tripped
+from watchdog.core.guards import storm
 from watchdog.core.journal import post, share
 from watchdog.core.model import FinishedTrip, TargetStatus, Trip, TrippedRule
 from watchdog.core.ownership import has_switched

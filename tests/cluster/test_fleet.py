@@ -12,7 +12,7 @@ from tests.cluster.conftest import Bank
 from tests.cluster.watching import Dog, vouch
 from watchdog.cluster.client import Cluster, RefusedError
 from watchdog.cluster.journal import last_rollbacks
-from watchdog.core.decide import STORM_SECONDS
+from watchdog.core.decision import STORM_SECONDS
 from watchdog.fleet import Fleet
 
 

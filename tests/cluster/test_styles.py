@@ -15,7 +15,7 @@ from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_COLOR, Style
 from tests.stack.wait import eventually, wait_until
 from watchdog.cluster.client import Cluster
 from watchdog.core.annotations import TRIP
-from watchdog.core.decide import Reason, Rollback
+from watchdog.core.decision import Reason, Rollback
 from watchdog.core.model import BY_HAND, TrippedRule
 
 APPS = ("backend", "frontend")

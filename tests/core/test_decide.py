@@ -8,7 +8,8 @@ import pytest
 
 from tests.core.making import NOW, TRIPPED, rule, status, target, trip
 from watchdog.core.annotations import IRREVERSIBLE, TRIP
-from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, Decision, Hold, Reason, Rollback, Situation, decide
+from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
+from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt
 from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
 from watchdog.core.rules.language import Target

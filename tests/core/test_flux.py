@@ -7,7 +7,7 @@ import pytest
 from tests.core.making import NOW, status, target, trip
 from watchdog.core import messages
 from watchdog.core.annotations import FLUX_PAUSED, FLUX_RECONCILE, REPLICAS, TRIP, is_flux_off
-from watchdog.core.decide import Hold, Reason
+from watchdog.core.decision import Hold, Reason
 from watchdog.core.flux import pause_command, resume_command, resuming
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.plan import Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, SwitchSelector, plan

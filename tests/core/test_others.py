@@ -9,7 +9,8 @@ from tests.core.making import NOW, TRIPPED, deployment, status, target, trip
 from watchdog.core import advice, messages
 from watchdog.core.annotations import TRIP
 from watchdog.core.contest import is_superseded
-from watchdog.core.decide import Rollback, Situation, decide
+from watchdog.core.decide import decide
+from watchdog.core.decision import Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, last_left
 from watchdog.core.model import FinishedTrip, TargetStatus
 from watchdog.core.others import HPA, KEDA, NOBODY, Autoscaler, Budget, Others, size_to_restore, why_kept

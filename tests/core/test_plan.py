@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.core.making import NOW, deployment, service, status, target, trip
 from watchdog.core.annotations import REPLICAS, TRIP
-from watchdog.core.decide import Hold, Situation, decide
+from watchdog.core.decide import decide
+from watchdog.core.decision import Hold, Situation
 from watchdog.core.journal import Journal
 from watchdog.core.model import TargetStatus
 from watchdog.core.plan import (

@@ -13,7 +13,8 @@ from watchdog.announce import Silent
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.session import Session, StopError, say, tell
-from watchdog.core.decide import OVERRIDABLE, Decision, Hold, Reason
+from watchdog.core.decide import OVERRIDABLE
+from watchdog.core.decision import Decision, Hold, Reason
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.model import BY_HAND, FinishedTrip, Selector, Trip, TrippedRule

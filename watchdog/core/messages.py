@@ -9,7 +9,7 @@ from watchdog.core import advice
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import PAUSED
 from watchdog.core.contest import contested, cure, is_flux, is_gitops
-from watchdog.core.decide import Hold, Reason
+from watchdog.core.decision import Hold, Reason
 from watchdog.core.digest import short_digest
 from watchdog.core.flux import pause_command, resume_command
 from watchdog.core.instant import show_instant

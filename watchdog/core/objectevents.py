@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from watchdog.core.annotations import REPLICAS, TRIP
-from watchdog.core.decide import Hold
+from watchdog.core.decision import Hold
 from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
 from watchdog.core.plan import Plan, Stage, deployments_of
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from watchdog.core.decide import Reason
+from watchdog.core.decision import Reason
 from watchdog.core.model import Outcome, Phase
 from watchdog.core.rules.problem import quoted
 from watchdog.core.rules.values import Interval, PositiveSeconds, Seconds

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from watchdog.core.decide import Decision, Hold, Rollback
+from watchdog.core.decision import Decision, Hold, Rollback
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence
 from watchdog.core.messages import fires

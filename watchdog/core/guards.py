@@ -1,0 +1,235 @@
+"""The guards of a rollback: each looks at the situation and says in a sentence why to hold, or nothing.
+
+Law: a guard knows of no other guard; which of them are asked, and in which order, is said in `core/decide.py`.
+"""
+
+from watchdog.core import contest
+from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
+from watchdog.core.contest import is_superseded
+from watchdog.core.decision import STORM_SECONDS, Hold, Reason, Situation
+from watchdog.core.durations import show_duration
+from watchdog.core.inforce import LAG_SECONDS
+from watchdog.core.journal import why_not_known_good
+from watchdog.core.model import ServiceStatus
+from watchdog.core.ownership import other_manager
+from watchdog.core.readiness import Hopeless, Unready, readiness
+from watchdog.core.rules.language import Mode
+
+STORM_SHARE = 0.3
+"""Of all targets, those that may be rolled back within `STORM_SECONDS`; one always may."""
+
+
+def unreadable(situation: Situation) -> Hold | None:
+    """A record of ours that cannot be read: what was begun is not known, so nothing is begun."""
+    if not situation.status.unreadable:
+        return None
+    return Hold(reason=Reason.UNREADABLE, sentence=situation.status.unreadable)
+
+
+def foreign(situation: Situation) -> Hold | None:
+    """Another installation of the watchdog acts on a Service. Who only watches is in nobody's way."""
+    if _only_watches(situation):
+        return None
+    namespace, names = situation.target.namespace, " ".join(each.name for each in situation.target.services)
+    for service in situation.status.services:
+        manager = other_manager(service.annotations, situation.instance)
+        if manager:
+            sentence = (
+                f"Service {service.name} is managed by the watchdog {manager}, and this one is {situation.instance}: "
+                f"keep one of the two for this target. If that one is gone, 'kubectl -n {namespace} annotate service "
+                f"{names} {MANAGED_BY}-' hands its Services over"
+            )
+            return Hold(reason=Reason.FOREIGN, sentence=sentence)
+    return None
+
+
+def services_disagree(situation: Situation) -> Hold | None:
+    """No single active color: there is nothing to measure, and no color to leave."""
+    if situation.status.active is not None:
+        return None
+    seen = ", ".join(f"{service.name} selects {_color_or_selector(service)}" for service in situation.status.services)
+    sentence = f"the Services disagree about the active color: {seen}"
+    return Hold(reason=Reason.SERVICES_DISAGREE, sentence=sentence, serious=bool(situation.tripped))
+
+
+def _color_or_selector(service: ServiceStatus) -> str:
+    return service.color or "neither color (" + ",".join(f"{k}={v}" for k, v in sorted(service.selector.items())) + ")"
+
+
+def nothing_firing(situation: Situation) -> Hold | None:
+    """No rule asks for a rollback on the evidence of this slot."""
+    if situation.tripped:
+        return None
+    return Hold(reason=Reason.NOTHING_FIRING, sentence=f"no rule asks to leave {situation.bad}", serious=False)
+
+
+def paused(situation: Situation) -> Hold | None:
+    """Somebody paused the target, or nobody can tell."""
+    if not situation.status.paused:
+        return None
+    return Hold(reason=Reason.PAUSED, sentence=f"{situation.status.paused}; {_would(situation)}")
+
+
+def dry_run(situation: Situation) -> Hold | None:
+    """The target, or the whole watchdog, only watches."""
+    if not _only_watches(situation):
+        return None
+    return Hold(reason=Reason.DRY_RUN, sentence=f"mode is dry-run; {_would(situation)}")
+
+
+def _only_watches(situation: Situation) -> bool:
+    return situation.dry_run or situation.target.mode is not Mode.ENFORCE
+
+
+def _would(situation: Situation) -> str:
+    if situation.journal.trip:
+        return f"the rollback {situation.journal.trip.id} to {situation.good} is half done and waits"
+    return f"would have rolled back from {situation.bad} to {situation.good}"
+
+
+def irreversible(situation: Situation) -> Hold | None:
+    """The bad color carries a change that switching back cannot undo."""
+    for (_, color), deployment in sorted(situation.status.deployments.items()):
+        why = deployment.annotations.get(IRREVERSIBLE)
+        if color == situation.bad and why is not None:
+            return Hold(reason=Reason.IRREVERSIBLE, sentence=f"{deployment.name} is marked irreversible: {why}")
+    return None
+
+
+def outside_window(situation: Situation) -> Hold | None:
+    """The switch to the bad color is too long ago, or nobody knows when it was."""
+    window = situation.target.rollback.rollback_window
+    if window is None:
+        return None
+    switches = [service.switched_at for service in situation.status.services]
+    known = [instant for instant in switches if instant is not None]
+    if len(known) == len(switches) and situation.now - max(known) <= window:
+        return None
+    sentence = f"{situation.bad} became active more than {show_duration(window)} ago, outside rollback_window"
+    return Hold(reason=Reason.OUTSIDE_WINDOW, sentence=sentence)
+
+
+def not_known_good(situation: Situation) -> Hold | None:
+    """The release to return to has not shown itself to be good, or has been rolled back itself."""
+    why = why_not_known_good(situation.journal, situation.status, situation.good)
+    if not why:
+        return None
+    names = sorted({service.deployment_of(situation.good) for service in situation.target.services})
+    annotate = f"kubectl -n {situation.target.namespace} annotate deployment {' '.join(names)} {KNOWN_GOOD}=true"
+    sentence = (
+        f"{situation.good} is not known to be good: {why}. To vouch for it as it is: "
+        f"watchdog trust {situation.target.target}, or {annotate}"
+    )
+    return Hold(reason=Reason.NOT_KNOWN_GOOD, sentence=sentence)
+
+
+def other_color_breaches(situation: Situation) -> Hold | None:
+    """The color to return to breaches as well: the cause is shared, and switching would not cure it.
+
+    That stays so until the rules are at rest, or a person rolls back: an idle color falls silent before it is well.
+    """
+    states = situation.journal.states
+    latched = (rule.alert for rule in situation.tripped if rule.alert in states and states[rule.alert].shared)
+    alerts = ", ".join(dict.fromkeys((*situation.other_breaches, *latched)))
+    if not alerts:
+        return None
+    sentence = (
+        f"{situation.good} has breached {alerts} too: a shared cause. It is not rolled back before the rules were well "
+        f"again, unless a person does so: watchdog rollback {situation.target.target}"
+    )
+    return Hold(reason=Reason.OTHER_COLOR_BREACHES, sentence=sentence)
+
+
+def cooldown(situation: Situation) -> Hold | None:
+    """The last rollback is too recent for another one without a person."""
+    last = situation.journal.last_trip
+    if last is None:
+        return None
+    left = last.finished_at + situation.target.rollback.cooldown - situation.now
+    if left <= 0:
+        return None
+    sentence = f"{last.trip.id} rolled back to {last.trip.good} just before; cooldown for another {left:.0f} s"
+    return Hold(reason=Reason.COOLDOWN, sentence=sentence)
+
+
+def storm(situation: Situation) -> Hold | None:
+    """Too many targets were rolled back at once: the cause is hardly a release of each."""
+    most = max(1, int(STORM_SHARE * situation.fleet_size))
+    if situation.others_tripped < most:
+        return None
+    sentence = (
+        f"{situation.others_tripped} of {situation.fleet_size} targets were rolled back within "
+        f"{show_duration(STORM_SECONDS)}, at most {most} may be: look for a shared cause"
+    )
+    return Hold(reason=Reason.STORM, sentence=sentence)
+
+
+def good_not_ready(situation: Situation) -> Hold | None:
+    """A Service would select too few ready pods of the good color, or others', and that cannot be mended."""
+    return _hold_for(situation, Hopeless, Unready)
+
+
+def good_is_hopeless(situation: Situation) -> Hold | None:
+    """A Service that is still to be switched must not be.
+
+    What only has to get ready is waited for by the plan; half a rollback that waits is told to people at once.
+    """
+    if situation.journal.trip and is_superseded(situation.status, situation.journal.trip):
+        return None
+    begun = any(service.color == situation.good for service in situation.status.services)
+    return _hold_for(situation, Hopeless, Unready) if begun else _hold_for(situation, Hopeless)
+
+
+def _hold_for(situation: Situation, *kinds: type[Hopeless | Unready]) -> Hold | None:
+    for service in situation.status.services:
+        if service.color == situation.good:
+            continue
+        found = readiness(situation.target, situation.status, service, bad=situation.bad, good=situation.good)
+        if isinstance(found, kinds):
+            return Hold(reason=Reason.GOOD_NOT_READY, sentence=found.sentence)
+    return None
+
+
+def contested(situation: Situation) -> Hold | None:
+    """A Service that this trip has switched again and again selects something else: somebody else decided."""
+    target, status, trip = situation.target, situation.status, situation.journal.trip
+    undone = contest.contested(status, trip) if trip else ()
+    if trip is None or not undone:
+        return None
+    marked = " ".join(each.name for each in status.services if TRIP in each.annotations)
+    sentence = (
+        f"{undone[0].name} was switched to {trip.good} and selects {_color_or_selector(undone[0])} again: "
+        f"{contest.cure(target, trip, status, undone[0])} "
+        f"'kubectl -n {target.namespace} annotate service {marked} {TRIP}-' ends this rollback"
+    )
+    without_pods = ", ".join(each.name for each in contest.left_without_pods(status, trip))
+    if without_pods:
+        sentence = f"{sentence}. {without_pods} has the traffic and no pods, and is scaled up again"
+    return Hold(reason=Reason.CONTESTED, sentence=sentence)
+
+
+def altered(situation: Situation) -> Hold | None:
+    """A write of this trip was changed on its way: the next one would be as well, until a person has looked."""
+    trip = situation.journal.trip
+    if not trip or not trip.altered:
+        return None
+    name = situation.target.target
+    sentence = (
+        f"{trip.altered}. Nothing more is written. When that is mended, go on with: "
+        f"watchdog pause {name} && watchdog resume {name}"
+    )
+    return Hold(reason=Reason.ALTERED, sentence=sentence)
+
+
+def outdated(situation: Situation) -> Hold | None:
+    """The rollback was begun by newer rules, with a Service that these do not know: half of it would be left."""
+    trip = situation.journal.trip
+    known = {service.name for service in situation.target.services}
+    unknown = sorted(set(trip.selectors) - known) if trip and situation.is_outdated else []
+    if not trip or not unknown:
+        return None
+    sentence = (
+        f"the rollback {trip.id} was begun by newer rule files than this replica has, with {', '.join(unknown)}: it "
+        f"goes on when they arrive, or in {show_duration(LAG_SECONDS)} without"
+    )
+    return Hold(reason=Reason.OUTDATED, sentence=sentence)
