@@ -63,7 +63,7 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     world = Child(name="world", command=[sys.executable, "-c", WORLD], folder=tmp_path, environment=environment)
     world.start()
-    world.wait_until_ready(lambda: world.log.read_text().endswith("\n"), within=30)
+    world.wait_until_ready(lambda: world.log.read_text().endswith("\n"), within=60)
     yield Path(world.log.read_text().strip())
     world.stop()
 

@@ -115,7 +115,7 @@ async def test_a_lease_is_created_taken_renewed_and_given_back(ground: Ground) -
         assert ground.lease()["spec"]["acquireTime"] == first["acquireTime"]
 
         async with ground.replica("b") as b:
-            await asyncio.wait_for(_several_renewals(ground), 10)
+            await _several_renewals(ground)
             assert b.ear.told == []
             a.stopping.set()
             await eventually(lambda: b.holds(0), "the other has it", within=2)
@@ -126,7 +126,7 @@ async def test_a_lease_is_created_taken_renewed_and_given_back(ground: Ground) -
 
 async def _several_renewals(ground: Ground) -> None:
     seen = {ground.lease()["spec"]["renewTime"]}
-    await eventually(lambda: len(seen | {ground.lease()["spec"]["renewTime"]}) > 1, "a renewal", within=5)
+    await eventually(lambda: len(seen | {ground.lease()["spec"]["renewTime"]}) > 1, "a renewal")
 
 
 async def test_two_shards_are_shared_evenly_and_one_survivor_takes_all(ground: Ground) -> None:
@@ -250,7 +250,7 @@ async def test_F87_starved_of_its_time_it_loses_the_lease_and_writes_nothing_mor
             there = Ground(ground.plane, ground.namespace, cluster)
             async with there.replica("b") as b, asyncio.TaskGroup() as group:
                 writing = group.create_task(keep_writing(b, cluster))
-                await eventually(lambda: writers.count("b") > 5, "the other one acts", within=30)
+                await eventually(lambda: writers.count("b") > 5, "the other one acts")
                 writing.cancel()
 
     async with ground.replica("a") as a, asyncio.TaskGroup() as group:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from tests.stack.wait import PATIENCE
 from watchdog.logs import TRACEBACK_BYTES, VALUE_BYTES, LogFormat, configure_logging
 
 Lines = Callable[[], list[str]]
@@ -246,7 +247,7 @@ async def test_F83_a_stuck_reader_does_not_stop_the_loop_and_learns_what_it_miss
 ) -> None:
     reader, writer = pipe
     configure_logging("json", "info", descriptor=writer)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for number in range(300):
             log().info("x" * 1500, number=number)
             await asyncio.sleep(0)

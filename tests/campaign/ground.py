@@ -92,9 +92,7 @@ class Ground:
     def wait_for_the_pods(self) -> None:
         """Returns when the history of the pods has caught up with the API server."""
         pods = path_of("pods", self.namespace)
-        wait_until(
-            lambda: self.pods.has_caught_up(self.namespace, self.admin.items(pods)), "the pods are seen", within=30
-        )
+        wait_until(lambda: self.pods.has_caught_up(self.namespace, self.admin.items(pods)), "the pods are seen")
 
     def _is_ready(self) -> bool:
         return sum(pod.ready for pod in self.pods.newest(self.namespace)) == len(APPS) * len(COLORS)

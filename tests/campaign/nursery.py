@@ -95,7 +95,7 @@ def nursery(folder: Path) -> Iterator[Nursery]:
     child = Child(name="nursery", command=command, folder=folder, environment=environment)
     child.start()
     try:
-        child.wait_until_ready(lambda: _listens(name), within=30)
+        child.wait_until_ready(lambda: _listens(name), within=60)
         yield Nursery(f"\0{name}")
     finally:
         child.kill()

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.cluster.conftest import Bank
 from tests.stack.admin import path_of
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
@@ -75,7 +75,7 @@ async def test_F17_a_rollout_that_has_not_replaced_every_pod_is_mixed(cluster: C
     for ready, expected in (("false", True), ("true", False)):
         template = {"metadata": {"annotations": {"watchdog.test/ready": ready}}}
         bank.plane.admin.patch(bank.deployment_path("frontend-green"), {"spec": {"template": template}})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await is_mixed() is not expected:
                 pass
     assert not (await bank.observe(cluster)).is_mixed("blue")
@@ -99,7 +99,7 @@ async def test_V12_a_dead_color_that_emits_nothing_is_rolled_back(cluster: Clust
         names = ("backend-service", "frontend-service")
         return {bank.service(name)["spec"]["selector"]["color"] for name in names}
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while selected() != {"blue"}:
             now += target.interval
             await watch.tick()

@@ -15,7 +15,7 @@ from tests.stack.fault_proxy import FaultProxy, fault_proxy
 from tests.stack.faults import refusal
 from tests.stack.injection import Match
 from tests.stack.kubernetes import ControlPlane
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.announce import Silent
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster
@@ -27,7 +27,6 @@ from watchdog.core.rules.language import Rollback, Rule
 from watchdog.core.transition import Event, Transition
 from watchdog.loop import Watch
 
-PATIENCE_SECONDS = 60
 HOUR = 3600.0
 LOOKS = 2
 GREEN = {"app": "backend-green", "color": "green"}
@@ -40,7 +39,7 @@ async def glanced(cluster: Cluster, bank: Bank, status: TargetStatus) -> list[di
 
 async def settled(cluster: Cluster, bank: Bank) -> TargetStatus:
     """The target once its EndpointSlices have followed its pods."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while True:
             status = await bank.observe(cluster)
             if [service.endpoints["green"] for service in status.services] == [2, 2]:
@@ -52,7 +51,7 @@ async def test_a_glance_counts_as_a_look_does(cluster: Cluster, bank: Bank) -> N
     assert await glanced(cluster, bank, before) == [dict(service.endpoints) for service in before.services]
     for number in (0, 1):
         await apply(cluster, bank.namespace, switch(before, number), now=NOW)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while await glanced(cluster, bank, before) != [{"blue": 2, "green": 0, "": 0}] * 2:
             pass
     after = await bank.observe(cluster)
@@ -122,14 +121,14 @@ async def test_a_verified_switch_is_told_at_once_and_looked_at_again_before_the_
         )
         stopping = asyncio.Event()
         running = group.create_task(watch.run(stopping))
-        await eventually(lambda: ear.times(Event.VERIFIED), "the switch is verified", within=PATIENCE_SECONDS)
-        await eventually(lambda: ear.times(Event.CLUSTER) >= LOOKS, "looks have failed", within=PATIENCE_SECONDS)
+        await eventually(lambda: ear.times(Event.VERIFIED), "the switch is verified")
+        await eventually(lambda: ear.times(Event.CLUSTER) >= LOOKS, "looks have failed")
         assert replicas("green") == [2, 2]
 
         bank.plane.admin.patch(bank.service_path("backend-service"), {"spec": {"selector": GREEN}})
         proxy.clear()
-        await eventually(lambda: replicas("green") == [0, 0], "it is scaled down", within=PATIENCE_SECONDS)
-        await eventually(lambda: ear.times(Event.REPLICAS) == 2, "it is told", within=PATIENCE_SECONDS)
+        await eventually(lambda: replicas("green") == [0, 0], "it is scaled down")
+        await eventually(lambda: ear.times(Event.REPLICAS) == 2, "it is told")
         written = [each.subject for each in ear.heard if each.event in (Event.SELECTOR, Event.REPLICAS)]
         assert written == [
             "backend-service",

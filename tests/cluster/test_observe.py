@@ -9,7 +9,7 @@ from tests.cluster.conftest import Bank, make_bank
 from tests.stack.admin import path_of
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_COLOR, BY_SHARED_APP_AND_COLOR, MIXED, Style
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.cluster.client import Cluster, RefusedError, UnreachableError
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.annotations import PAUSED
@@ -44,7 +44,7 @@ async def test_endpoints_are_counted_by_color(cluster: Cluster, bank: Bank) -> N
     async def counted() -> dict[str, int]:
         return dict((await bank.observe(cluster)).services[1].endpoints)
 
-    async with asyncio.timeout(20):  # the EndpointSlices follow the pods in their own time
+    async with asyncio.timeout(PATIENCE):  # the EndpointSlices follow the pods in their own time
         while await counted() != {"blue": 0, "green": 2, "": 0}:
             pass
 

@@ -16,6 +16,7 @@ from tests.cluster.conftest import Bank, make_bank
 from tests.commands.typed import type_command
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP_AND_COLOR
+from tests.stack.wait import PATIENCE
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
@@ -87,7 +88,7 @@ class Desk:
 
     async def tick_until(self, condition: Callable[[], bool]) -> None:
         """Ticks each second of its own clock; the real controllers have a moment between two ticks."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self.now += 1
                 await self.watch.tick()

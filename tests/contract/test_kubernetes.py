@@ -13,13 +13,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from tests.contract.kubernetes_exchanges import SCENES, Exchange, Seen, is_settled, lists_ready
 from tests.contract.kubernetes_objects import BLUE, DEPLOYMENTS, SERVICES, SLICES, deployment, essence, event, service
 from tests.contract.sides import Answer, KubernetesSide
-
-PATIENCE_SECONDS = 20
+from tests.stack.wait import PATIENCE
 
 
 async def ask(side: KubernetesSide, exchange: Exchange, seen: Seen) -> Answer:
     body = exchange.body(seen) if callable(exchange.body) else exchange.body
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while True:
         answer = await side.send(exchange.method, exchange.path, body, content_type=exchange.content_type)
         if exchange.until is None or exchange.until(answer.body):

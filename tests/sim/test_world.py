@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.stack.wait import eventually
-from watchdog.sim.kubernetes.kinds import ENDPOINT_SLICE
+from watchdog.sim.kubernetes.kinds import ENDPOINT_SLICE, POD
 from watchdog.sim.server import Answer, Fault, Hang, LoseReply, Refuse, Slow
 from watchdog.sim.world import TOKEN, SimulatedWorld
 
@@ -48,6 +48,14 @@ async def ask_prometheus(http: aiohttp.ClientSession, world: SimulatedWorld, que
     async with http.get(f"{world.prometheus_url}/api/v1/query", params={"query": query}) as response:
         result: list[Any] = (await response.json())["data"]["result"]
         return result
+
+
+def images(world: SimulatedWorld, deployment: str) -> list[str]:
+    return [
+        pod["spec"]["containers"][0]["image"]
+        for pod in world.cluster.read_all(POD, world.namespace)
+        if pod["metadata"]["name"].startswith(deployment)
+    ]
 
 
 def ready_endpoints(world: SimulatedWorld, service: str) -> list[str]:
@@ -98,6 +106,7 @@ async def test_people_do_what_people_do(world: SimulatedWorld, http: aiohttp.Cli
     world.scale("backend-blue", 1)
     await eventually(lambda: len(ready_endpoints(world, "backend-service")) == 1, "one endpoint is left")
     world.deploy("frontend-blue", "frontend:2")
+    await eventually(lambda: images(world, "frontend-blue") == ["frontend:2"] * 3, "the old pods are gone")
     await eventually(lambda: len(ready_endpoints(world, "frontend-service")) == 3, "the new pods serve")
     world.set_ready("frontend-blue", ready=False)
     await eventually(lambda: not ready_endpoints(world, "frontend-service"), "nobody is ready")

@@ -185,7 +185,7 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_F18(
 ) -> None:
     now = float(int(time.time()))
     async with (
-        elasticsearch(elasticsearch_server.url, deadline=2) as frozen,
+        elasticsearch(elasticsearch_server.url, deadline=5) as frozen,
         prometheus(prometheus_server.url) as well,
     ):
         assert (await measured(frozen, lucene(ERRORS, index=filled), slot=SLOT)).value == 80
@@ -196,7 +196,7 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_no_prometheus_F18(
                 assert (await measured(well, promql("vector(1)"), slot=now)).value == 1
             assert not any(task.done() for task in stuck)
             answers = await asyncio.gather(*stuck)
-            assert time.monotonic() - started < 3  # the deadline is the subject
+            assert time.monotonic() - started < 8  # the deadline is the subject
         again = await measured(frozen, lucene(ERRORS, index=filled), slot=SLOT)
     assert _failures(answers) == {Outcome.ERROR}
     assert answers[0].reason.startswith(f"Elasticsearch at {elasticsearch_server.url} did not answer within ")

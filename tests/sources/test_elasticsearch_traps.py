@@ -15,7 +15,7 @@ import pytest
 
 from tests.sources.asking import PRODUCT, elasticsearch, found, lucene, measured, promql
 from tests.sources.raw_server import Asked, Behavior, dripping, hanging, http, resetting, sending, serving
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.core.model import Measurement, Outcome, Trouble
 from watchdog.sources.elasticsearch import CONNECTIONS
 
@@ -307,7 +307,7 @@ async def test_closing_during_a_search_is_an_error() -> None:
         task = asyncio.create_task(measured(source, lucene()))
         await eventually(lambda: server.queries, "the search has arrived")
         await source.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert (await task).failure is Outcome.ERROR
 
 

@@ -370,7 +370,7 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_F02(
 ) -> None:
     slot = float(int(time.time()))
     async with (
-        prometheus(own_prometheus.url, deadline=2) as frozen,
+        prometheus(own_prometheus.url, deadline=5) as frozen,
         prometheus(prometheus_server.url) as well,
     ):
         assert (await measured(frozen, promql("vector(1)"), slot=slot)).value == 1
@@ -381,11 +381,11 @@ async def test_frozen_ends_at_the_deadline_and_holds_up_nobody_F02(
             assert (await measured(well, promql("vector(1)"), slot=slot)).value == 1
         assert not any(task.done() for task in stuck)
         answers = await asyncio.gather(*stuck)
-        assert time.monotonic() - started < 3  # the deadline is the subject
+        assert time.monotonic() - started < 8  # the deadline is the subject
         own_prometheus.resume()
         again = await measured(frozen, promql("vector(1)"), slot=slot)
     assert {answer.failure for answer in answers} == {Outcome.ERROR}
-    assert f"Prometheus at {own_prometheus.url} did not answer within 2 s" in {answer.reason for answer in answers}
+    assert f"Prometheus at {own_prometheus.url} did not answer within 5 s" in {answer.reason for answer in answers}
     assert again.value == 1
 
 

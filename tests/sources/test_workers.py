@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.sources.envelope import Query, Reading
 from watchdog.sources.workers import Cord, Workers
 
@@ -71,7 +71,7 @@ async def test_giving_a_query_up_frees_its_thread() -> None:
     stuck = workers.submit(query())
     await eventually(lambda: stuck.has_begun, "the thread waits for the socket")
     stuck.give_up()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await stuck.reading == Reading(value=0)  # the end of the connection
     workers.close()
 
@@ -81,7 +81,7 @@ async def test_a_query_that_is_given_up_before_its_turn_is_not_asked() -> None:
     first, second = workers.submit(query()), workers.submit(query())
     second.give_up()
     first.give_up()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await first.reading
         assert await second.reading is None
     assert not second.has_begun
@@ -99,7 +99,7 @@ async def test_a_query_whose_time_is_over_is_not_asked() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_bug_in_a_thread_costs_one_reading_and_the_thread_is_replaced() -> None:
     workers = Workers(Echo, size=1, name="echo")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await workers.submit(query("break")).reading is None
         await eventually(lambda: not _alive("echo-"), "the thread has ended with its traceback")
         assert await workers.submit(query("four")).reading == Reading(value=4)
@@ -112,7 +112,7 @@ async def test_closing_ends_the_threads_also_a_waiting_one() -> None:
     await eventually(lambda: sum(job.has_begun for job in jobs) == 2, "both threads wait")
     workers.close()
     assert not _alive("closing-")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await asyncio.gather(*(job.reading for job in jobs)) == [Reading(value=0), Reading(value=0), None, None]
         assert await workers.submit(query()).reading is None
 

@@ -33,7 +33,7 @@ from tests.stack.injection import Match
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.process import Child, Command
 from tests.stack.tools import kubectl
-from tests.stack.wait import wait_until
+from tests.stack.wait import PATIENCE, wait_until
 
 REFUSALS = (401, 403, 409, 422, 429, 500, 503)
 
@@ -64,13 +64,13 @@ class Session:
         self.session.headers["Authorization"] = f"Bearer {plane.admin_token}"
         plane.admin.create(path_of("configmaps", namespace), {"metadata": {"name": "subject"}, "data": {"is": "old"}})
 
-    def write(self, *, url: str = "") -> requests.Response:
+    def write(self, *, url: str = "", patience: float = PATIENCE) -> requests.Response:
         """One write, without following a redirect; ``url`` is where, the proxy by default."""
         return self.session.patch(
             (url or self.proxy.url) + self.path,
             data=json.dumps({"data": {"is": "new"}}),
             headers={"Content-Type": MERGE},
-            timeout=2,
+            timeout=patience,
             allow_redirects=False,
         )
 
@@ -184,7 +184,7 @@ def test_without_an_answer_only_the_api_server_knows(
 ) -> None:
     session.proxy.inject(fault)
     with pytest.raises(error):
-        session.write()
+        session.write(patience=5)
     assert session.value() == value
     assert session.write().ok, "the fault is gone after once"
 
@@ -197,9 +197,9 @@ def test_a_delayed_request_is_carried_out_late(session: Session) -> None:
 
 
 def test_a_delayed_request_is_carried_out_also_when_nobody_waits_any_more(session: Session) -> None:
-    session.proxy.inject(Delay(2.5))
+    session.proxy.inject(Delay(5))
     with pytest.raises(requests.Timeout):
-        session.write()
+        session.write(patience=2)
     assert session.value() == "old"
     wait_until(lambda: session.value() == "new", "the delayed write is carried out")
 
@@ -261,7 +261,7 @@ def test_what_hangs_is_let_go_when_the_fault_is_cleared(session: Session) -> Non
     thread.start()
     wait_until(lambda: injection.hits, "the request has arrived")
     session.proxy.clear()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert ended == ["reset"]
 
 

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 PAUSE_SECONDS = 0.05
+# Seconds. A deadline ends what hangs: what takes a second here may take half a minute on a machine that is shared.
+PATIENCE = 60.0
 
 
 class DeadlineError(AssertionError):
     """A condition that did not come true in time; the text says which, and what the last answer was."""
 
 
-def wait_until(condition: Callable[[], Answer], what: str, *, within: float = 20) -> Answer:
+def wait_until(condition: Callable[[], Answer], what: str, *, within: float = PATIENCE) -> Answer:
     """Returns the first truthy answer of ``condition``, asked again and again for ``within`` seconds.
 
     An `AssertionError` or `OSError` of the condition counts as "not yet". Raises `DeadlineError`.
@@ -33,7 +35,7 @@ def wait_until(condition: Callable[[], Answer], what: str, *, within: float = 20
         time.sleep(PAUSE_SECONDS)
 
 
-async def eventually(condition: Callable[[], Answer], what: str, *, within: float = 20) -> Answer:
+async def eventually(condition: Callable[[], Answer], what: str, *, within: float = PATIENCE) -> Answer:
     """The same for a test that is a coroutine: between two questions the event loop goes on."""
     deadline = time.monotonic() + within
     while True:

@@ -62,14 +62,14 @@ class Replica:
 
     def start(self) -> None:
         self.child.start()
-        wait_until(lambda: self.ready() == requests.codes.ok, f"{self.child.name} is ready", within=30)
+        wait_until(lambda: self.ready() == requests.codes.ok, f"{self.child.name} is ready")
 
     def ready(self) -> int:
         self.child.check()
-        return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2).status_code
+        return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code
 
     def leads(self) -> bool:
-        text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=2).text
+        text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
         found = re.search(r'^watchdog_leader\{shard="0"\} (\S+)$', text, re.MULTILINE)
         return found is not None and float(found[1]) == 1
 

@@ -54,7 +54,7 @@ def test_the_token_of_the_chart_is_enough_for_a_rollback_and_for_a_pause_of_ever
         assert [row for row in dog.writes() if row["verb"] != "create"] == [], "it says so in an Event, and no more"
 
         app.admin.annotate(path_of("deployments", release.namespace, RELEASE), **{PAUSED: None})
-        wait_until(dog.finished, "the rollback is finished", within=40)
+        wait_until(dog.finished, "the rollback is finished")
         assert app.is_active("blue")
         dog.child.terminate()
         assert dog.child.wait(10) == 0

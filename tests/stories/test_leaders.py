@@ -32,7 +32,7 @@ def seconds_until(condition: Callable[[], bool], what: str, *, within: float) ->
 def test_F42_F86_the_standby_takes_over(scene: Scene, record_property: Callable[[str, object], None]) -> None:
     a, b = scene.replica("dog-a"), scene.replica("dog-b")
     a.start()
-    wait_until(a.leads, "the first leads", within=10)
+    wait_until(a.leads, "the first leads")
     assert scene.lease()["holderIdentity"].startswith("dog-a_")
     b.start()
     assert not b.leads(), "the second is ready, and stands by"
@@ -51,8 +51,8 @@ def test_F42_F86_the_standby_takes_over(scene: Scene, record_property: Callable[
 
     transitions = scene.lease()["leaseTransitions"]
     scene.admin.delete(path_of("leases", scene.space, LEASE))
-    wait_until(lambda: not a.leads(), "without its Lease it does not lead", within=10)
-    wait_until(a.leads, "it leads again", within=25)
+    wait_until(lambda: not a.leads(), "without its Lease it does not lead")
+    wait_until(a.leads, "it leads again")
     assert scene.lease()["leaseTransitions"] > transitions
     wait_until(lambda: len(a.alerts("lease")) == len(a.alerts("resolved")) == 1, "people were told of both")
     assert scene.switches() == [], "a pause holds whoever leads"
@@ -62,7 +62,7 @@ def test_F51_S12_of_two_targets_that_fail_at_once_one_is_rolled_back(scene: Scen
     dog = scene.replica("dog-a", targets=2)
     scene.pause(None)
     dog.start()
-    (held,) = wait_until(lambda: dog.alerts("held"), "the second is held", within=30)
+    (held,) = wait_until(lambda: dog.alerts("held"), "the second is held")
     wait_until(lambda: dog.alerts("switched"), "the first is rolled back")
     assert sorted(scene.active()) == ["blue", "green"]
     assert "1 of 2 targets were rolled back within 10m" in held["text"]
@@ -71,20 +71,20 @@ def test_F51_S12_of_two_targets_that_fail_at_once_one_is_rolled_back(scene: Scen
 def test_F41_a_leader_that_was_frozen_beyond_its_lease_writes_nothing(scene: Scene) -> None:
     dog = scene.replica("dog-a")
     dog.start()
-    wait_until(dog.leads, "it leads", within=10)
+    wait_until(dog.leads, "it leads")
     wait_until(lambda: '"paused"' in dog.child.log.read_text(), "it would roll back, and the pause holds it")
     with dog.child.suspended():
         frozen_at = time.monotonic()
         scene.give_to("another")
         scene.pause(None)
         wait_until(lambda: time.monotonic() - frozen_at > STEADY, "its time is over", within=STEADY + 5)
-    wait_until(lambda: dog.said("shard lost"), "it has noticed", within=10)
+    wait_until(lambda: dog.said("shard lost"), "it has noticed")
     assert dog.ready() == requests.codes.ok
     assert scene.active() == ["green", "green"]
     assert scene.switches() == []
 
     scene.give_to("")
-    wait_until(lambda: scene.active() == ["blue", "blue"], "with the Lease it does its work", within=15)
+    wait_until(lambda: scene.active() == ["blue", "blue"], "with the Lease it does its work")
     assert scene.managers() == {f"{scene.space}/canary-watchdog"}
 
 
@@ -104,12 +104,12 @@ def test_a_rollback_that_is_told_to_end_is_left_in_order_and_finished_by_the_nex
         kubeconfig = proxy.kubeconfig(scene.plane.admin_token, namespace=scene.space)
         dog = scene.replica("dog-a", rules=RULES + AT_ONCE, WATCHDOG_KUBECONFIG=str(kubeconfig))
         dog.start()
-        wait_until(dog.leads, "it leads", within=10)
+        wait_until(dog.leads, "it leads")
         match = Match(methods=frozenset({"PATCH"}), path=write)
         once_more = (lambda _: dog.child.terminate()) if signals > 1 else None
         slow = proxy.inject(Delay(ON_ITS_WAY), match, on_hit=once_more)
         scene.pause(None)
-        wait_until(lambda: slow.hits, "the write is on its way", within=30)
+        wait_until(lambda: slow.hits, "the write is on its way")
         dog.child.terminate()
         assert dog.child.wait(10) == 0
         leases = [seen for seen in proxy.writes() if f"/leases/{LEASE}" in seen.target]
@@ -121,5 +121,5 @@ def test_a_rollback_that_is_told_to_end_is_left_in_order_and_finished_by_the_nex
     assert not scene.is_finished()
 
     scene.replica("dog-b", rules=RULES + AT_ONCE).start()
-    wait_until(scene.is_finished, "the next process has finished it", within=40)
+    wait_until(scene.is_finished, "the next process has finished it")
     assert scene.switched() == ["backend-service", "frontend-service"], "each Service was switched once"

@@ -23,7 +23,7 @@ def test_a_bad_release_is_rolled_back(
     wait_until(lambda: app.is_active("blue"), "both Services select blue again")
     wait_until(lambda: all(set(each) == {"blue"} for each in app.endpoint_colors().values()), "so do their endpoints")
     wait_until(lambda: app.load.is_well(last=200), "requests are well again")
-    wait_until(dog.finished, "the rollback is finished", within=40)
+    wait_until(dog.finished, "the rollback is finished")
     assert [app.replicas(each, "green") for each in APPS] == [0, 0]
     assert [app.replicas(each, "blue") for each in APPS] == [3, 3]
 

@@ -63,15 +63,15 @@ class Watchdog:
     def start(self) -> None:
         """Starts it; returns when it is ready: it has seen the cluster."""
         self.child.start()
-        wait_until(self._is_ready, "the watchdog is ready", within=30)
+        wait_until(self._is_ready, "the watchdog is ready")
 
     def _is_ready(self) -> bool:
         self.child.check()
-        return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2).ok
+        return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).ok
 
     def metrics(self) -> str:
         """What Prometheus would scrape."""
-        return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=2).text
+        return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
 
     def lines(self, event: str = "") -> list[Line]:
         """The log so far as objects, of one event or of all. Whatever is not JSON is a traceback: the test fails."""

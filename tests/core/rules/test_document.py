@@ -304,9 +304,9 @@ def test_a_problem_stays_on_one_line_and_steers_no_terminal() -> None:
     ],
 )
 def test_F69_a_hostile_file_takes_bounded_time(text: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     read_document("f", text)
-    assert time.monotonic() - begun < GENEROUS
+    assert time.process_time() - begun < GENEROUS
 
 
 YAML = st.text(

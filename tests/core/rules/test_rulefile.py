@@ -731,9 +731,9 @@ def test_every_wrong_placeholder_is_told_at_its_own_place() -> None:
 def test_a_file_full_of_bad_expressions_is_read_in_time() -> None:
     bad = "histogram_quantile(0.9 " + "sum by (le) (rate(x[2m]) / " * 4 + "y" + ")" * 5
     rules = "".join(f"  - alert: A{number}\n    prometheus: {{expr: '{bad}'}}\n" for number in range(2000))
-    begun = time.monotonic()
+    begun = time.process_time()
     problems = said(HEAD + rules)
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
     assert len(problems) == MOST_PROBLEMS + 1
 
 
