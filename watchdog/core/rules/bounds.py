@@ -3,16 +3,11 @@
 Law: a bound that no value crosses, or that every value does, was meant otherwise; so was one between two whole numbers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from watchdog.core.rules.language import Threshold
 from watchdog.core.rules.problem import Finding
-
-if TYPE_CHECKING:
-    from watchdog.core.rules.language import Threshold
 
 
 def lint_count(limit: Threshold) -> Iterator[Finding]:

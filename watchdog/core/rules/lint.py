@@ -3,14 +3,13 @@
 Law: a rule that can roll back says which color it is about, needs evidence, and is never satisfied with one glance.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
+from watchdog.core.rules.kinds import ElasticsearchQuery
+from watchdog.core.rules.language import Rule
 from watchdog.core.rules.lucene import LuceneError, misreadings
 from watchdog.core.rules.problem import Finding, quoted
 from watchdog.core.rules.promql import (
@@ -23,10 +22,6 @@ from watchdog.core.rules.promql import (
 )
 from watchdog.core.rules.promql_error import PromqlError
 from watchdog.core.rules.stand_ins import STAND_IN, as_written, sampled
-
-if TYPE_CHECKING:
-    from watchdog.core.rules.kinds import ElasticsearchQuery
-    from watchdog.core.rules.language import Rule
 
 _QUOTED = 20
 """So many characters of a query are quoted from where it is wrong."""

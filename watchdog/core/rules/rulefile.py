@@ -9,29 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any, assert_never
+from typing import Any
 
 from pydantic import ValidationError
 
+from watchdog.core.rules.checks import check_kind
+from watchdog.core.rules.checks.elasticsearch import missing_keys
 from watchdog.core.rules.claims import Claim, claims_of, items_of, texts_of
 from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.explain import empty, explain, missing_key
 from watchdog.core.rules.keys import foreign
-from watchdog.core.rules.kinds import (
-    BurnRate,
-    Comparison,
-    ElasticsearchQuery,
-    HttpProbe,
-    Kind,
-    KubernetesCheck,
-    PrometheusQuery,
-)
-from watchdog.core.rules.kinds.burn_rate import check_burn_rate
-from watchdog.core.rules.kinds.compare import check_comparison
-from watchdog.core.rules.kinds.elasticsearch import check_elasticsearch, missing_keys
-from watchdog.core.rules.kinds.kubernetes import check_kubernetes
-from watchdog.core.rules.kinds.probe import check_probe
-from watchdog.core.rules.kinds.prometheus import check_counter, check_prometheus
 from watchdog.core.rules.language import BOUND_THEMSELVES, EXPRESSIONS, Rule, Target
 from watchdog.core.rules.lint import lint, lint_lucene, lint_promql
 from watchdog.core.rules.problem import Finding, KeyPath, Problem, quoted
@@ -187,7 +174,7 @@ def _check_rule(rule: Rule) -> Iterator[Finding]:
         message = "a rule asks one source, and this is the second; make two rules of it"
         yield Finding(path=(second,), code="R212", message=message, at_key=True)
     if len(kinds) == 1:
-        yield from _check_kind(rule, *kinds.values())
+        yield from check_kind(rule, *kinds.values())
     if rule.datapoints_to_alarm > rule.evaluation_periods:
         yield Finding(
             path=("datapoints_to_alarm",),
@@ -195,30 +182,6 @@ def _check_rule(rule: Rule) -> Iterator[Finding]:
             message=f"{rule.datapoints_to_alarm} breaches cannot be among the last {rule.evaluation_periods} slots; "
             f"write evaluation_periods: {rule.datapoints_to_alarm} or more",
         )
-
-
-def _check_kind(rule: Rule, kind: Kind) -> Iterator[Finding]:
-    match kind:
-        case PrometheusQuery():
-            yield from check_prometheus(rule, kind)
-        case ElasticsearchQuery():
-            yield from check_elasticsearch(rule, kind)
-        case KubernetesCheck():
-            yield from chain(_without_samples(rule), check_kubernetes(rule, kind))
-        case BurnRate():
-            yield from chain(check_counter(rule), check_burn_rate(rule, kind))
-        case HttpProbe():
-            yield from chain(_without_samples(rule), check_probe(rule, kind))
-        case Comparison():
-            yield from chain(_without_samples(rule), check_comparison(rule, kind))
-        case _:
-            assert_never(kind)
-
-
-def _without_samples(rule: Rule) -> Iterator[Finding]:
-    if rule.min_samples is not None:
-        message = f"a rule on {next(iter(rule.kinds))} has no number of samples; remove min_samples"
-        yield Finding(path=("min_samples",), code="R213", message=message, at_key=True)
 
 
 def _check_whole(rules: Mapping[int, Readable], value: Any, target: Target | None) -> Iterator[Finding]:

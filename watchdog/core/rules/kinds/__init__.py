@@ -1,7 +1,7 @@
-"""The kinds of rule: one module for what each may ask, and for what is wrong with asking it so.
+"""The kinds of rule: one module for what each may ask.
 
-Law: the union is sealed. A kind is added by its model here, its field in `Rule`, and its source; everything after the
-measurement (outcome, phase, decision) is the same for all.
+Law: the union is sealed. A kind is added by its model here, its field in `Rule`, its check in `checks`, and its source;
+everything after the measurement (outcome, phase, decision) is the same for all.
 """
 
 from watchdog.core.rules.kinds.burn_rate import BurnRate, Pair
