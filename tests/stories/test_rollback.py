@@ -1,5 +1,8 @@
 """The main job: a release goes bad, and the watchdog brings the service back."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from tests.stack.banking import APPS, BankingFactory, SeenBy
@@ -10,7 +13,11 @@ from tests.stories.hooks import Hooks
 
 @pytest.mark.parametrize("seen_by", ["prometheus", "logs"])
 def test_a_bad_release_is_rolled_back(
-    banking: BankingFactory, watchdog: WatchdogFactory, hooks: Hooks, seen_by: SeenBy
+    banking: BankingFactory,
+    watchdog: WatchdogFactory,
+    hooks: Hooks,
+    seen_by: SeenBy,
+    record_property: Callable[[str, object], None],
 ) -> None:
     app = banking()
     dog = watchdog(app)
@@ -22,6 +29,7 @@ def test_a_bad_release_is_rolled_back(
 
     wait_until(lambda: app.is_active("blue"), "both Services select blue again")
     wait_until(lambda: all(set(each) == {"blue"} for each in app.endpoint_colors().values()), "so do their endpoints")
+    switched_at = time.time()
     wait_until(lambda: app.load.is_well(last=200), "requests are well again")
     wait_until(dog.finished, "the rollback is finished")
     assert [app.replicas(each, "green") for each in APPS] == [0, 0]
@@ -30,6 +38,8 @@ def test_a_bad_release_is_rolled_back(
     (decision,) = [line for line in dog.lines("decision") if line["to"] == "rollback"]
     tripped = "FrontendErrorRatio" if seen_by == "prometheus" else "BackendErrorLogs"
     assert tripped in decision["sentence"]
+    record_property("seconds_from_first_breach_to_endpoints", f"{switched_at - dog.first_breach(tripped):.2f}")
+    record_property("rss_mib", f"{dog.child.rss_mib:.0f}")
     assert [line["subject"] for line in dog.lines("selector")] == ["backend-service", "frontend-service"]
 
     for each in APPS:

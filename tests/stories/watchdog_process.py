@@ -95,6 +95,11 @@ class Watchdog:
             if _unix(line["time"]) >= since
         )
 
+    def first_breach(self, alert: str) -> float:
+        """When the rule first saw a breach, in Unix seconds."""
+        lines = self.lines("measured")
+        return next(_unix(each["time"]) for each in lines if (each["rule"], each["outcome"]) == (alert, "breach"))
+
     def wait_for_evidence(self, outcome: str = "ok", *alerts: str, slots: int = 3) -> None:
         """Returns when each of the rules has had that outcome in some more slots."""
         before = {alert: self.measured(alert, outcome) for alert in alerts or self.alerts()}

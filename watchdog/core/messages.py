@@ -218,29 +218,44 @@ def fires(target: Target, rule: Rule, tripped: TrippedRule, *, color: str, resol
 def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
     """A rule's source has said nothing for ``no_data_timeout``."""
     since = show_instant(state.blind_since or now)
-    return Alert(
-        kind=AlertKind.BLIND,
-        key=f"{target.target}/{rule.alert}/blind/{since}",
-        target=target.target,
-        namespace=target.namespace,
-        at=now,
-        text=f"{rule.alert} is blind since {since}: {state.reason}. Meanwhile it rolls nothing back.",
-        labels=tuple(sorted(rule.labels.items())),
-        commands=(_look(target),),
-    )
+    text = f"{rule.alert} is blind since {since}: {state.reason}. Meanwhile it rolls nothing back."
+    return _sees_nothing(target, rule, occasion=f"{rule.alert}/blind/{since}", text=text, now=now)
 
 
 def starved(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
     """A rule that rolls back has had no evidence for long, though its source answers: told once a release."""
     since, release = show_instant(state.unknown_since or now), short_digest(state.key)
+    text = (
+        f"{rule.alert} has had too little evidence since {since}: {state.reason}. Meanwhile it rolls nothing back; "
+        "let it look back further, or need less."
+    )
+    return _sees_nothing(target, rule, occasion=f"{rule.alert}/starved/{release}", text=text, now=now)
+
+
+_CURES = {
+    Trouble.CREDENTIALS: "Renew what the watchdog is given; a file is read again each time",
+    Trouble.CLOCK: "Set the clock that is wrong, or leave out the cache in between",
+    Trouble.FIELDS: "Mend the rule file or the mapping of the index; both are looked at again each time",
+}
+
+
+def troubled(target: Target, rule: Rule, measurement: Measurement, state: RuleState, *, now: float) -> Alert:
+    """A source cannot answer until somebody cures it: one alert for all rules that are blind since the same slot."""
+    trouble, since = measurement.trouble, show_instant(state.blind_since or now)
+    remedy = _CURES[trouble] if trouble else ""
+    whose = rule.alert if trouble is Trouble.FIELDS else rule.source
+    text = f"{measurement.reason}. {remedy}. Until then {rule.alert} rolls nothing back, like all that ask the same."
+    return _sees_nothing(target, rule, occasion=f"{whose}/{trouble}/{since}", text=text, now=now)
+
+
+def _sees_nothing(target: Target, rule: Rule, *, occasion: str, text: str, now: float) -> Alert:
     return Alert(
         kind=AlertKind.BLIND,
-        key=f"{target.target}/{rule.alert}/starved/{release}",
+        key=f"{target.target}/{occasion}",
         target=target.target,
         namespace=target.namespace,
         at=now,
-        text=f"{rule.alert} has had too little evidence since {since}: {state.reason}. Meanwhile it rolls nothing "
-        "back; let it look back further, or need less.",
+        text=text,
         labels=tuple(sorted(rule.labels.items())),
         commands=(_look(target),),
     )
@@ -257,30 +272,6 @@ def still_paused(target: Target, status: TargetStatus, *, since: float, days: in
         at=now,
         text=f"{target.target} is paused since {show_instant(since)}, and nothing is rolled back: {status.paused}.",
         commands=(resume,),
-    )
-
-
-_CURES = {
-    Trouble.CREDENTIALS: "Renew what the watchdog is given; a file is read again each time",
-    Trouble.CLOCK: "Set the clock that is wrong, or leave out the cache in between",
-    Trouble.FIELDS: "Mend the rule file or the mapping of the index; both are looked at again each time",
-}
-
-
-def troubled(target: Target, rule: Rule, measurement: Measurement, state: RuleState, *, now: float) -> Alert:
-    """A source cannot answer until somebody cures it: one alert for all rules that are blind since the same slot."""
-    trouble, since = measurement.trouble, show_instant(state.blind_since or now)
-    remedy = _CURES[trouble] if trouble else ""
-    whose = rule.alert if trouble is Trouble.FIELDS else rule.source
-    return Alert(
-        kind=AlertKind.BLIND,
-        key=f"{target.target}/{whose}/{trouble}/{since}",
-        target=target.target,
-        namespace=target.namespace,
-        at=now,
-        text=f"{measurement.reason}. {remedy}. Until then {rule.alert} rolls nothing back, like all that ask the same.",
-        labels=tuple(sorted(rule.labels.items())),
-        commands=(_look(target),),
     )
 
 
