@@ -32,6 +32,13 @@ def about(metrics: Metrics, text: str) -> list[str]:
     return sorted(name for name, labels in series_of(metrics) if text in dict(labels).values())
 
 
+def of_one_rule() -> Metrics:
+    """In force is the target a with the rule R."""
+    metrics = Metrics()
+    metrics.rules_loaded("d1", {"a": ["R"]})
+    return metrics
+
+
 def state(alert: str, phase: Phase, outcome: Outcome | None, value: float | None = None) -> RuleState:
     return RuleState(alert=alert, key="k", phase=phase, outcome=outcome, value=value)
 
@@ -53,8 +60,9 @@ def test_every_metric_of_ours_has_the_prefix_and_a_help_text() -> None:
 
 
 def test_two_of_them_do_not_share_a_registry() -> None:
-    first, second = Metrics(), Metrics()
+    first, second = of_one_rule(), Metrics()
     first.slots_missed("a", 2)
+    assert value(first, "watchdog_missed_slots_total", target="a") == 2
     assert value(second, "watchdog_missed_slots_total", target="a") is None
 
 
@@ -75,14 +83,14 @@ def test_ticks() -> None:
 
 @pytest.mark.parametrize(("phase", "number"), [(Phase.INACTIVE, 0), (Phase.PENDING, 1), (Phase.FIRING, 2)])
 def test_a_phase_is_a_number(phase: Phase, number: int) -> None:
-    metrics = Metrics()
+    metrics = of_one_rule()
     metrics.rule_evaluated("a", state("R", phase, Outcome.BREACH, 0.2))
     assert value(metrics, "watchdog_rule_phase", target="a", alert="R") == number
     assert value(metrics, "watchdog_rule_value", target="a", alert="R") == 0.2
 
 
 def test_outcomes_are_counted_and_a_missing_value_is_not_the_last_one() -> None:
-    metrics = Metrics()
+    metrics = of_one_rule()
     metrics.rule_evaluated("a", state("R", Phase.PENDING, Outcome.BREACH, 0.2))
     metrics.rule_evaluated("a", state("R", Phase.PENDING, Outcome.NODATA))
     metrics.rule_evaluated("a", state("R", Phase.PENDING, Outcome.NODATA))
@@ -94,7 +102,7 @@ def test_outcomes_are_counted_and_a_missing_value_is_not_the_last_one() -> None:
 
 
 def test_one_decision_stands_and_changes_are_counted() -> None:
-    metrics = Metrics()
+    metrics = of_one_rule()
     for decision in ("nothing_firing", "nothing_firing", "paused", "nothing_firing"):
         metrics.decided("a", decision)
     assert value(metrics, "watchdog_decision", target="a", decision="nothing_firing") == 1
@@ -132,6 +140,20 @@ def test_a_new_rule_set_takes_along_what_is_gone() -> None:
     assert value(metrics, "watchdog_rule_phase", target="stays", alert="Kept") == 2
     assert value(metrics, "watchdog_ticks_total", target="stays") == 2
     assert value(metrics, "watchdog_decision", target="stays", decision="nothing_firing") == 1
+
+
+def test_the_last_tick_of_a_watch_that_has_to_leave_brings_nothing_back() -> None:
+    """It was under way when the rules changed; its age would be paged as that of a target that nobody watches."""
+    metrics = Metrics()
+    metrics.rules_loaded("d1", {"stays": ["Old", "Kept"], "gone": ["R"]})
+    metrics.rules_loaded("d2", {"stays": ["Kept"]})
+    for target, alert in (("stays", "Old"), ("gone", "R")):
+        metrics.rule_evaluated(target, state(alert, Phase.FIRING, Outcome.BREACH, 1))
+        metrics.tick_completed(target, at=1, duration=1)
+        metrics.slots_missed(target, 1)
+        metrics.decided(target, "nothing_firing")
+    assert about(metrics, "gone") == about(metrics, "Old") == []
+    assert value(metrics, "watchdog_ticks_total", target="stays") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The metrics of the watchdog, in a registry of their own.
 
 Law: a series never outlives what it speaks of: with a new rule set, the phases of rules and targets that are gone go
-too.
+too, and the last ticks of a watch that has to leave bring none of them back. A target whose last tick is of some time
+ago is paged as unwatched.
 
 Names and types: https://prometheus.io/docs/practices/naming/.
 """
@@ -84,7 +85,7 @@ class Metrics:
         )
 
     def rules_loaded(self, digest: str, rules: Mapping[str, Iterable[str]]) -> None:
-        """A rule set is in force; ``rules`` names the alerts of each target."""
+        """A rule set is in force; ``rules`` names the alerts of each target, and of no other anything is shown."""
         self._rule_set.info({"digest": digest})
         self._ticks.keep(rules)
         self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
@@ -147,7 +148,7 @@ class Metrics:
 
 class _TickMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._known: set[str] = set()
+        self._kept: set[str] = set()
         self._last = Gauge(
             "watchdog_last_tick_timestamp_seconds", "When the last tick completed.", ["target"], registry=registry
         )
@@ -164,31 +165,30 @@ class _TickMetrics:
         )
 
     def keep(self, targets: Iterable[str]) -> None:
-        kept = set(targets)
-        for target in self._known - kept:
+        before, self._kept = self._kept, set(targets)
+        for target in before - self._kept:
             for metric in (self._last, self._duration, self._count, self._missed):
                 metric.remove_by_labels({"target": target})
-        self._known = kept
-        for target in kept:
+        for target in self._kept:
             # A counter that exists from the start lets rate() and increase() see its first step. The gauge stands at
             # 0 until the first tick: an alert on its age then also catches a target that never ticked.
             for metric in (self._last, self._duration, self._count, self._missed):
                 metric.labels(target)
 
     def completed(self, target: str, *, at: float, duration: float) -> None:
-        self._known.add(target)
-        self._last.labels(target).set(at)
-        self._duration.labels(target).observe(duration)
-        self._count.labels(target).inc()
+        if target in self._kept:
+            self._last.labels(target).set(at)
+            self._duration.labels(target).observe(duration)
+            self._count.labels(target).inc()
 
     def missed(self, target: str, count: int) -> None:
-        self._known.add(target)
-        self._missed.labels(target).inc(count)
+        if target in self._kept:
+            self._missed.labels(target).inc(count)
 
 
 class _RuleMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._known: set[tuple[str, str]] = set()
+        self._kept: set[tuple[str, str]] = set()
         labels = ["target", "alert"]
         self._phase = Gauge("watchdog_rule_phase", "0 is inactive, 1 pending, 2 firing.", labels, registry=registry)
         self._value = Gauge(
@@ -199,13 +199,14 @@ class _RuleMetrics:
         )
 
     def keep(self, rules: set[tuple[str, str]]) -> None:
-        for target, alert in self._known - rules:
+        before, self._kept = self._kept, rules
+        for target, alert in before - rules:
             for metric in (self._phase, self._value, self._outcomes):
                 metric.remove_by_labels({"target": target, "alert": alert})
-        self._known &= rules
 
     def evaluated(self, target: str, state: RuleState) -> None:
-        self._known.add((target, state.alert))
+        if (target, state.alert) not in self._kept:
+            return
         self._phase.labels(target, state.alert).set(_PHASES[state.phase])
         self._value.labels(target, state.alert).set(math.nan if state.value is None else state.value)
         if state.outcome is not None:
@@ -214,20 +215,22 @@ class _RuleMetrics:
 
 class _DecisionMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._kept: set[str] = set()
         self._current: dict[str, str] = {}
         labels = ["target", "decision"]
         self._changes = Counter("watchdog_decisions", "Changes to a decision.", labels, registry=registry)
         self._gauge = Gauge("watchdog_decision", "1 for the decision that stands.", labels, registry=registry)
 
     def keep(self, targets: Iterable[str]) -> None:
-        for target in self._current.keys() - set(targets):
+        self._kept = set(targets)
+        for target in self._current.keys() - self._kept:
             del self._current[target]
             for metric in (self._changes, self._gauge):
                 metric.remove_by_labels({"target": target})
 
     def decided(self, target: str, decision: str) -> None:
         before = self._current.get(target)
-        if before == decision:
+        if before == decision or target not in self._kept:
             return
         if before is not None:
             self._gauge.remove(target, before)
