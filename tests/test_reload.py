@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.core.making import RULE
 from tests.notify.receiver import Receiver, listening
 from tests.stack.ports import free_port
-from tests.stack.wait import eventually
+from tests.stack.wait import PATIENCE, eventually
 from tests.test_loop import SERVICES, WELL, Ear, Script
 from tests.test_ruleset import RULES, mount, write
 from watchdog.cluster.client import Cluster
@@ -410,7 +410,7 @@ class Dog:
     def value(self, name: str, **labels: str) -> float | None:
         """A metric; None where there is no such series, or nobody listens yet."""
         try:
-            text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+            text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
         except requests.ConnectionError:
             return None
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -418,7 +418,7 @@ class Dog:
 
     async def has(self, name: str, value: float | None, **labels: str) -> None:
         """Returns when a metric has a value."""
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         while (found := await asyncio.to_thread(self.value, name, **labels)) != value:
             assert asyncio.get_running_loop().time() < deadline, f"{name} is {found}"
             await asyncio.sleep(0.1)
@@ -426,7 +426,7 @@ class Dog:
     async def measures(self, source: str) -> None:
         """Returns when a source has been asked."""
         name = "watchdog_measure_duration_seconds_count"
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         while not await asyncio.to_thread(self.value, name, source=source):
             assert asyncio.get_running_loop().time() < deadline, f"{source} was not asked"
             await asyncio.sleep(0.1)

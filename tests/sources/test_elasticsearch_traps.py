@@ -90,11 +90,25 @@ async def test_trap_hang_of_more_searches_than_there_are_connections() -> None:
     assert reasons.count("was not asked within 2 s: all 8 connections wait for earlier searches") == 30 - CONNECTIONS
 
 
+async def test_a_look_at_the_fields_costs_no_measurement_however_late_that_came() -> None:
+    deadline = 4.0
+
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.path.endswith("/_field_caps"):
+            await hanging(asked, writer)
+        await asyncio.sleep(0.85 * deadline)
+        writer.write(FINE)
+
+    async with serving(behave) as server, elasticsearch(server.url, deadline=deadline) as source:
+        assert (await measured(source, lucene())).value == 3
+    assert [asked.path for asked in server.asked] == ["/logs-test/_search", "/logs-test/_field_caps"]
+
+
 async def test_a_hanging_node_is_not_asked_again_while_another_one_answers() -> None:
     async with (
         serving(hanging) as frozen,
         serving(sending(FINE)) as well,
-        elasticsearch(frozen.url, well.url, deadline=2) as source,
+        elasticsearch(frozen.url, well.url, deadline=5) as source,
     ):
         values = [(await measured(source, lucene())).value for _ in range(6)]
     assert len(frozen.asked) <= 1

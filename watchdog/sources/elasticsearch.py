@@ -32,7 +32,9 @@ FIELDS_SECONDS = 300.0
 # and asks another one next time; then we.
 _SERVER_SHARE = 0.9
 _CLIENT_SHARE = 0.95
-_FIELDS_SHARE = 0.25  # of the deadline: a look at the fields costs no measurement
+# A look at the fields costs no measurement, which is there already: it takes a part of the deadline, and of what is
+# left of it, after which the client gives up, and somewhat later we.
+_FIELDS_SHARE, _LEFT_SHARE, _LATER = 0.25, 0.33, 1.5
 _DEAD_SECONDS = 30.0  # how long a node that failed is not asked when there is another one; then longer and longer
 # All three let a part of the truth look like the whole, and are on by default.
 _STRICT: Mapping[str, Any] = {
@@ -83,10 +85,10 @@ class ElasticsearchSource:
             return Measurement.error(f"rule {rule.alert} has no Elasticsearch query")
         names = {"color": color, "namespace": namespace}
         try:
-            async with asyncio.timeout(self._settings.deadline):
+            async with asyncio.timeout(self._settings.deadline) as deadline:
                 if query.esql is not None:
                     return await self._esql(query, names, slot, needs_samples=rule.min_samples is not None)
-                return await self._measure(query, names, slot)
+                return await self._measure(query, names, slot, until=deadline.when() or 0.0)
         except TimeoutError:
             said = f"{self._server} did not answer within {self._settings.deadline:g} s"
             return Measurement.error(sentence(said))
@@ -99,7 +101,9 @@ class ElasticsearchSource:
         await self._client.close()
         await self._searches.close()
 
-    async def _measure(self, query: ElasticsearchQuery, names: dict[str, str], slot: float) -> Measurement:
+    async def _measure(
+        self, query: ElasticsearchQuery, names: dict[str, str], slot: float, *, until: float
+    ) -> Measurement:
         body = build_search(query, names, slot=slot, patience=self._settings.deadline * _SERVER_SHARE)
         search = Search(fill(query.index or "", names), json.dumps(body))
         answer = await self._searches.ask(search)
@@ -107,7 +111,7 @@ class ElasticsearchSource:
             measurement = read_search(answer, query, slot=slot, server=self._server)
         except AnswerError as error:
             raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
-        if problems := await self._fatal_problems(query, names):
+        if problems := await self._fatal_problems(query, names, until=until):
             said = f"{self._server} cannot find anything in {search.index}: {'; '.join(problems)}"
             return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
         return measurement
@@ -124,14 +128,15 @@ class ElasticsearchSource:
 
         return await self._exchange(ask)
 
-    async def _fatal_problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[str]:
+    async def _fatal_problems(self, query: ElasticsearchQuery, names: Mapping[str, str], *, until: float) -> list[str]:
         """Why a query can match nothing: looked at when it is new, now and then, and while it is so."""
         index, needs = fill(query.index or "", names), needs_of(query, names)
         if time.monotonic() < self._fields_seen.get((index, needs), 0.0) + FIELDS_SECONDS:
             return []
-        within = self._settings.deadline * _FIELDS_SHARE
+        left = until - asyncio.get_running_loop().time()
+        within = min(self._settings.deadline * _FIELDS_SHARE, left * _LEFT_SHARE)
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within * _LATER):
                 found = await self._shared.get((index, needs), lambda: self.field_problems(index, needs, within=within))
         except (SearchError, TimeoutError):
             return []  # the search went well; the next slot looks again
@@ -145,7 +150,7 @@ class ElasticsearchSource:
 
         Raises NoIndexError and SearchError.
         """
-        seconds = (within or self._settings.deadline) * _CLIENT_SHARE
+        seconds = within or self._settings.deadline * _CLIENT_SHARE
 
         async def ask(proof: Proof) -> Any:
             client = self._client.options(headers=proof.headers, request_timeout=seconds)
