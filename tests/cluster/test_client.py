@@ -142,6 +142,19 @@ async def test_F30_a_token_is_never_sent_to_another_api_server_than_it_was_loade
             await cluster.get("/api/v1/namespaces")
 
 
+async def test_F30_a_kubeconfig_that_is_half_written_when_the_token_is_refused_fails_that_call_alone(
+    control_plane: ControlPlane,
+) -> None:
+    kubeconfig = control_plane.make_kubeconfig("wrong")
+    async with await Cluster.connect(kubeconfig, None) as cluster:
+        whole = kubeconfig.read_text().replace("wrong", control_plane.admin_token)
+        kubeconfig.write_text(whole[: whole.index("users:")] + "users: [")
+        with pytest.raises(RefusedError, match="401"):
+            await cluster.get("/api/v1/namespaces")
+        kubeconfig.write_text(whole)
+        await cluster.get("/api/v1/namespaces")
+
+
 async def test_F31_a_call_that_is_turned_away_is_made_again_when_the_api_server_says_so(
     proxy: FaultProxy, control_plane: ControlPlane
 ) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from watchdog.cluster.client import Cluster, Json
 from watchdog.commands.annotating import annotate
 from watchdog.core.annotations import PAUSED, PAUSED_REASON, PAUSED_UNTIL
 from watchdog.sim.server import Answer, LoseReply
+from watchdog.sim.world import write_kubeconfig
 
 FIRST, SECOND = "backend-service", "frontend-service"
 
@@ -153,7 +155,11 @@ async def test_a_dry_run_prints_what_kubectl_would_be_told(desk: Desk, words: tu
             id="nobody answers",
         ),
         pytest.param(
-            ("resume", "banking-app"), {"WATCHDOG_KUBECONFIG": "/no/such"}, 2, "no way to the API server", id="no way"
+            ("resume", "banking-app"),
+            {"WATCHDOG_KUBECONFIG": "/no/such"},
+            2,
+            "no way to the API server: there is no kubeconfig /no/such; set WATCHDOG_KUBECONFIG\n",
+            id="no way",
         ),
         pytest.param(
             ("resume", "banking-app"), {"WATCHDOG_KUBE_CONTXT": "x"}, 0, "WATCHDOG_KUBE_CONTXT", id="misspelled"
@@ -168,6 +174,73 @@ async def test_what_stops_a_command_has_a_code_and_a_sentence(
     assert said in done.stderr
     assert (done.stdout == "") is bool(code)
     assert desk.annotations(FIRST) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(
+            "users:\n- {token: s3cr3t", " is no kubeconfig: line 2, column 17 is not YAML; ", id="half a file"
+        ),
+        pytest.param("token: s3cr3t\n\tx", " is no kubeconfig: line 2, column 1 is not YAML; ", id="a tab"),
+        pytest.param("s3cr3t", " is no kubeconfig, or lacks a part of one; ", id="a token alone"),
+        pytest.param("users: 5", " is no kubeconfig, or lacks a part of one; ", id="another kind of value"),
+        pytest.param("", " is no kubeconfig, or lacks a part of one; ", id="an empty file"),
+        pytest.param(b"\xff\xfe", " is no kubeconfig", id="no text"),
+    ],
+)
+async def test_a_file_that_is_no_kubeconfig_is_told_without_a_word_of_what_is_in_it(
+    desk: Desk, tmp_path: Path, content: str | bytes, said: str
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = await desk.type("pause", "banking-app", WATCHDOG_KUBECONFIG=str(file))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"no way to the API server: {file}{said}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "s3cr3t" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        pytest.param(
+            "{name: me, token: 's3cr}3t'}", "Expected key user in {file}; set", id="a token that stands too high"
+        ),
+        pytest.param(
+            "{user: {token: s3cr3t}}",
+            "Expected all values in {file}/users list to have 'name' key; set",
+            id="a user without a name",
+        ),
+        pytest.param(
+            "{name: you, user: {token: s3cr3t}}",
+            "{file} is no kubeconfig, or lacks a part of one; set",
+            id="another user",
+        ),
+    ],
+)
+async def test_a_kubeconfig_with_a_mistake_is_told_without_its_token(
+    desk: Desk, tmp_path: Path, user: str, said: str
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\n"
+        "contexts: [{name: x, context: {cluster: c, user: me}}]\n"
+        f"current-context: x\nusers: [{user}]\n"
+    )
+    done = await desk.type("pause", "banking-app", WATCHDOG_KUBECONFIG=str(file))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said.format(file=file) in done.stderr
+    assert "s3cr" not in done.stderr
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:6443", "http://127.0.0.1:99999"], ids=["no scheme", "no such port"])
+async def test_a_server_that_is_no_url_is_told_with_the_cure(desk: Desk, tmp_path: Path, server: str) -> None:
+    file = tmp_path / "kubeconfig"
+    write_kubeconfig(file, url=server, token="", namespace="default")
+    done = await desk.type("pause", "banking-app", WATCHDOG_KUBECONFIG=str(file))
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "the server in the kubeconfig is no URL; write one such as https://10.0.0.1:6443" in done.stderr
 
 
 async def test_who_may_not_is_told_so(desk: Desk) -> None:

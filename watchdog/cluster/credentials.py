@@ -9,13 +9,18 @@ Law: TLS is always verified; a token goes to the API server that it was loaded f
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import yaml
 from kubernetes.aio import client, config
+from kubernetes.aio.config.kube_config import ENV_KUBECONFIG_PATH_SEPARATOR, KUBE_CONFIG_DEFAULT_LOCATION
 
 _TOKEN = "BearerToken"  # noqa: S105 - the name of the setting
+# What the client lets out of a kubeconfig that is none: it declares ConfigException alone, and parses as it goes.
+_MISREAD = (yaml.YAMLError, TypeError, ValueError, LookupError, AttributeError)
 
 
 class ConfigurationError(Exception):
@@ -68,13 +73,8 @@ class Credentials:
             if self._is_in_a_pod():
                 config.load_incluster_config(client_configuration=configuration)
             else:
-                await config.load_kube_config(
-                    config_file=str(self._kubeconfig) if self._kubeconfig else None,
-                    context=self._context,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-        except (config.ConfigException, OSError, TypeError) as error:
+                await self._load_kubeconfig(configuration)
+        except (config.ConfigException, OSError) as error:
             raise ConfigurationError(f"no way to the API server: {error}; set WATCHDOG_KUBECONFIG") from error
         if not configuration.verify_ssl:
             raise ConfigurationError(
@@ -83,9 +83,40 @@ class Credentials:
             )
         _keep_well(configuration)
 
+    async def _load_kubeconfig(self, configuration: client.Configuration) -> None:
+        where = str(self._kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
+        if not _is_there(where):
+            raise config.ConfigException(f"there is no kubeconfig {where}")
+        try:
+            await config.load_kube_config(
+                config_file=where, context=self._context, client_configuration=configuration, persist_config=False
+            )
+        except _MISREAD as error:
+            raise config.ConfigException(f"{where} is no kubeconfig{_place(error)}") from None  # it may hold a token
+        except config.ConfigException as error:
+            raise config.ConfigException(_without_entries(str(error))) from None
+
     def _is_in_a_pod(self) -> bool:
         given = self._kubeconfig is not None or self._context is not None
         return not given and config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ
+
+
+def _is_there(where: str) -> bool:
+    """True when one of the files is there: like kubectl's KUBECONFIG it may name several."""
+    return any(Path(part).expanduser().exists() for part in where.split(ENV_KUBECONFIG_PATH_SEPARATOR) if part)
+
+
+def _place(error: Exception) -> str:
+    """Where the file stops being YAML."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return (
+        ", or lacks a part of one" if mark is None else f": line {mark.line + 1}, column {mark.column + 1} is not YAML"
+    )
+
+
+def _without_entries(sentence: str) -> str:
+    """What the client says of a kubeconfig names an entry by all that is in it, its token too."""
+    return re.sub(r"/\{.*\}", "", sentence, flags=re.DOTALL)
 
 
 def _keep_well(configuration: client.Configuration) -> None:

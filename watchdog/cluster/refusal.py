@@ -6,6 +6,8 @@ Law: pure but for `TurnedAway`, which looks at a clock that is never set; the AP
 import re
 import time
 
+import aiohttp
+
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 32.0
 _FORBIDDEN = re.compile(r'User "([^"]+)" cannot (\S+) resource "([^"]+)"')
 _NAMED = re.compile(r'^\S+ "([^"]+)" is forbidden')
@@ -65,6 +67,8 @@ def cure(status: int, message: str) -> str:
 
 def no_connection(error: Exception) -> str:
     """Why there is no connection."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return "the server in the kubeconfig is no URL; write one such as https://10.0.0.1:6443"
     text = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" not in text:
         return text

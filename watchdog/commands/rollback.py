@@ -80,7 +80,9 @@ class Rollback:
         """Prints the plan, asks, and carries it out."""
         target = session.target(self.target)
         if self.to and self.to not in target.colors:
-            raise StopError(f"{target.target} has no color {visible(self.to)!r}; it has {target.colors}", USAGE)
+            raise StopError(
+                f"{target.target} has no color {visible(self.to)!r}; it has {' and '.join(target.colors)}", USAGE
+            )
         watch = _watch(session, target)
         decision = await watch.judge_by_hand(_by_hand(self.why), overrides=self.consent.overrides())
         trip = _agreed(decision)
