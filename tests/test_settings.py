@@ -49,6 +49,38 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
             id="credentials in a URL",
         ),
         pytest.param(
+            {"PROMETHEUS__URL": f"http://prometheus:9090?token={SECRET}"},
+            "WATCHDOG_PROMETHEUS__URL: the URL ends with its path; "
+            "what goes with every request belongs in parameters or headers",
+            id="a query in a URL",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": "http://prometheus:99999"},
+            "WATCHDOG_PROMETHEUS__URL: not a URL: write scheme, host and port, such as http://prometheus.monitoring:9090",
+            id="no such port",
+        ),
+        pytest.param(
+            {"ELASTICSEARCH__URLS": f"http://me:{SECRET}"},
+            "WATCHDOG_ELASTICSEARCH__URLS__0: not a URL: write scheme, host and port, such as "
+            "http://elasticsearch.logging:9200",
+            id="a password where the port should be",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": "http://p:9090", "PROMETHEUS__HEADERS": f"X-Scope-OrgID: {SECRET}"},
+            'WATCHDOG_PROMETHEUS__HEADERS: write JSON such as {"name": "value"}',
+            id="no JSON",
+        ),
+        pytest.param(
+            {"PROMETHEUS__URL": "http://p:9090", "PROMETHEUS__PARAMETERS": "[1]"},
+            'WATCHDOG_PROMETHEUS__PARAMETERS: write JSON such as {"name": "value"}',
+            id="other JSON",
+        ),
+        pytest.param(
+            {"PROMETHEUS": "http://p:9090"},
+            "WATCHDOG_PROMETHEUS: each part has a variable of its own, such as …__URL or …__URLS",
+            id="the source, but no part of it",
+        ),
+        pytest.param(
             {"ELASTICSEARCH__URLS": "http://a:9200,http://b"},
             "WATCHDOG_ELASTICSEARCH__URLS__1: the port is missing: write http://b:9200",
             id="the client needs a port",

@@ -6,6 +6,8 @@ restart.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +29,24 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 
-def _source_url(given: str) -> str:
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        # What was given is not repeated: it may hold credentials.
-        raise ValueError("not a URL: write scheme, host and port, such as http://prometheus.monitoring:9090")
+def _source_url(given: str, example: str = "http://prometheus.monitoring:9090") -> str:
+    # What was given is not repeated, nor what the parser says of it: it may hold credentials.
+    try:
+        parts = urlsplit(given)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not given.isprintable() or " " in given:
+        raise ValueError(f"not a URL: write scheme, host and port, such as {example}")
     if parts.username or parts.password:
         raise ValueError("credentials do not belong in a URL; use username and password_file")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL ends with its path; what goes with every request belongs in parameters or headers")
     return given.rstrip("/")
 
 
 def _url_with_port(given: str) -> str:
-    url = _source_url(given)
+    url = _source_url(given, "http://elasticsearch.logging:9200")
     if urlsplit(url).port is None:
         raise ValueError(f"the port is missing: write {url}:9200")
     return url
@@ -205,14 +213,29 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(_mistakes(error)) from None  # the cause may show a secret
 
 
+_OWN_WORDS = {
+    "dict_type": 'write JSON such as {"name": "value"}',
+    "model_type": "each part has a variable of its own, such as …__URL or …__URLS",
+}
+"""What is wrong, by pydantic's kind of error, where its own words speak of Python."""
+
+
 def _mistakes(error: ValidationError | PydanticSettingsError) -> str:
     if isinstance(error, PydanticSettingsError):
-        return str(error)
+        return _not_json(error)
     lines = []
     for mistake in error.errors(include_url=False, include_input=False, include_context=False):
         name = "__".join(str(part) for part in mistake["loc"]).upper()
-        lines.append(f"WATCHDOG_{name}: {mistake['msg'].removeprefix('Value error, ')}")
+        said = _OWN_WORDS.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
+        lines.append(f"WATCHDOG_{name}: {said}")
     return "\n".join(lines)
+
+
+def _not_json(error: PydanticSettingsError) -> str:
+    """Names the variable, which the error does not: what it has is the text, and that may be secret."""
+    text = error.__cause__.doc if isinstance(error.__cause__, json.JSONDecodeError) else None
+    names = sorted(name for name, given in os.environ.items() if name.upper().startswith("WATCHDOG_") and given == text)
+    return f"{names[0]}: {_OWN_WORDS['dict_type']}" if names else str(error)
 
 
 def unknown_variables(environment: Iterable[str]) -> tuple[str, ...]:
