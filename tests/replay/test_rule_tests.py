@@ -281,6 +281,18 @@ def test_nothing_is_played_for_a_junit_file_that_cannot_be_written(play: Play) -
     assert "--junit nowhere/j.xml: there is no folder nowhere; make it first" in said.err
 
 
+def test_a_junit_file_that_finds_no_room_is_told_after_the_results(play: Play) -> None:
+    said = play(f"{ERRORS}    exp_actions: []\n", junit=Path("/dev/full"))
+    assert (said.code, said.err) == (2, "--junit /dev/full: cannot be written: No space left on device\n")
+    assert said.out.startswith("FAILED  a\n")
+
+
+def test_a_folder_without_tests_says_what_they_are_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tests.yaml").touch()
+    assert run_tests(Options(paths=(tmp_path,))) == 2
+    assert "in a folder they end in .test.yaml or .test.yml" in capsys.readouterr().err
+
+
 RULES_OF_STDDEV = """\
 target: shop
 namespace: shop

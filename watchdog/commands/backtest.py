@@ -17,7 +17,7 @@ from watchdog.commands.backtest_input import (
     target_of,
 )
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.files import check_place
+from watchdog.commands.files import check_place, write_text
 from watchdog.commands.past import Past, changes, check_sources, sources_of, without_past
 from watchdog.commands.session import StopError, say, tell
 from watchdog.core.model import Outcome
@@ -33,7 +33,7 @@ def run_backtest(options: Options) -> int:
         check_place("--html", options.html)
         report = asyncio.run(backtest(options, load_settings()))
         if options.html is not None:
-            options.html.write_text(as_page(report), encoding="utf-8")
+            write_text("--html", options.html, as_page(report))
     except StopError as stop:
         tell(str(stop))
         return stop.code

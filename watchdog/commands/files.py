@@ -20,6 +20,14 @@ def text_of(option: str, path: Path) -> str:
         raise StopError(f"{option} {path}: cannot be read: {error.strerror}", USAGE) from error
 
 
+def write_text(option: str, path: Path, text: str) -> None:
+    """Writes the file. Raises StopError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StopError(f"{option} {path}: cannot be written: {error.strerror}", USAGE) from error
+
+
 def check_place(option: str, path: Path | None) -> None:
     """Raises StopError when no file can be written there; None is no file at all."""
     if path is None:

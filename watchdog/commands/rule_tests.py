@@ -14,7 +14,7 @@ from pathlib import Path
 
 from watchdog.commands.engines import DEADLINE, Engines
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.files import check_place
+from watchdog.commands.files import check_place, write_text
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
 from watchdog.commands.session import StopError, say, tell
@@ -82,17 +82,18 @@ def run_tests(options: Options) -> int:
         tell(f"--run {options.only!r} is no regular expression: {error}")
         return USAGE
     if not wanted:
-        tell(f"no test matches {options.only!r}" if options.only else "there are no tests in these files")
+        none = f"there are no tests in these files; in a folder they end in {' or '.join(_SUFFIXES)}"
+        tell(f"no test matches {options.only!r}" if options.only else none)
         return USAGE
     try:
         check_place("--junit", options.junit)
         results = asyncio.run(_play_all(wanted, options))
+        return _report(results, options)
     except (EngineError, SettingsError, StopError) as error:
         tell(str(error))
         return USAGE
     except asyncio.CancelledError:
         return TERMINATED
-    return _report(results, options)
 
 
 def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem | str]]:
@@ -184,7 +185,7 @@ def _report(results: Sequence[Result], options: Options) -> int:
         for line in show_coverage(coverage(each.verdict.played for each in results if each.verdict is not None)):
             say(line)
     if options.junit is not None:
-        options.junit.write_text(junit(map(_line, results)), encoding="utf-8")
+        write_text("--junit", options.junit, junit(map(_line, results)))
     passed = sum(result.passed for result in results)
     vacuous = sum(len(result.verdict.vacuous) for result in results if result.verdict is not None)
     note = f", {vacuous} vacuous" if vacuous else ""
