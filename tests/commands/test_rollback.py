@@ -1,5 +1,11 @@
 """``watchdog rollback`` and ``watchdog undo``: the plan, the guards, what is done, and that it is undone."""
 
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+
 import pytest
 
 from tests.commands.conftest import TARGET, Desk
@@ -78,6 +84,26 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
     again = await desk.type("undo", trip, "--yes", WATCHDOG_RULES=fast)
     assert again.exit_code == 1
     assert colors(desk) == {"green"}
+
+
+async def test_who_interrupts_a_rollback_is_told_who_goes_on_with_it(desk: Desk) -> None:
+    assert (await desk.type("trust", TARGET)).exit_code == 0
+    words = ["rollback", TARGET, "--yes", "--rules", str(REPOSITORY / "rules")]
+    environment = os.environ | {"WATCHDOG_KUBECONFIG": str(desk.world.kubeconfig), "PYTHONPATH": str(REPOSITORY)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "watchdog", *words, env=environment, stdout=DEVNULL, stderr=PIPE
+    )
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"draining" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    said = (await process.stderr.read()).decode()
+    assert await process.wait() == 130
+    (sentence,) = said.strip().splitlines()
+    assert sentence.startswith(f"interrupted: `watchdog history {TARGET}` shows whether {TARGET}-")
+    assert "a running watchdog finishes it" in sentence
+    assert "  open  " in (await desk.type("history", TARGET)).stdout
 
 
 async def test_an_unknown_trip_names_those_that_there_are(desk: Desk) -> None:

@@ -4,6 +4,7 @@ Law: the same guards, the same writes and the same journal as when nobody asks; 
 recorded with the trip.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Iterator
@@ -161,7 +162,15 @@ async def _perform(watch: Watch, target: Target, trip: Trip, consent: Consent) -
     if consent.dry_run:
         return OK
     consent.ask()
-    ended = await watch.roll_back_by_hand(trip)
+    try:
+        ended = await watch.roll_back_by_hand(trip)
+    except asyncio.CancelledError:
+        name = target.target
+        tell(
+            f"interrupted: `watchdog history {name}` shows whether {trip.id} is open; if so, a running watchdog "
+            f"finishes it, `watchdog rollback {name}` goes on with it, and `watchdog pause {name}` stops it"
+        )
+        raise
     if ended is None:
         raise StopError(f"{trip.id} was ended by another writer; `watchdog history {target.target}` shows how")
     say(f"{trip.id}: {'done' if ended.recovered else 'not done, see above'}")
