@@ -114,6 +114,11 @@ def test_print_settings_hides_secrets() -> None:
     assert '"slack_webhook_url": "**********"' in done.stdout
 
 
+def test_print_settings_tells_a_variable_that_is_none() -> None:
+    done = watchdog("run", "--print-settings", WATCHDOG_DRYRUN="true")
+    assert (done.returncode, done.stderr) == (0, "WATCHDOG_DRYRUN is no setting; is it misspelled?\n")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", str(RULES)]])
 def test_commands_do_not_import_what_they_do_not_need(arguments: list[str]) -> None:
     heavy = ["kubernetes", "elasticsearch", "prometheus_api_client", "aiohttp", "watchdog.sim"]

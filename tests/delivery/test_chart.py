@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,15 @@ def test_no_variable_is_there_without_a_value(tmp_path: Path) -> None:
             {"prometheus": {"url": "http://me:secret@prometheus"}}, None, "/prometheus/url", id="credentials in a URL"
         ),
         pytest.param(
+            {"prometheus": {"url": "http://prometheus?token=secret"}}, None, "/prometheus/url", id="a query in a URL"
+        ),
+        pytest.param(
+            {"elasticsearch": {"urls": ["http://e:9200/?a=b"]}},
+            None,
+            "/elasticsearch/urls",
+            id="a query in a node's URL",
+        ),
+        pytest.param(
             {"replicas": 2, "leaderElection": False}, None, "would all act", id="several replicas without an election"
         ),
         pytest.param({"elasticsearch": {"urls": ["http://elasticsearch"]}}, None, "/elasticsearch/urls", id="no port"),
@@ -305,3 +315,21 @@ def test_no_variable_is_there_without_a_value(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, values: dict[str, Any], rules: dict[str, str] | None, sentence: str) -> None:
     with pytest.raises(HelmError, match=re.escape(sentence)):
         render(tmp_path, values, rules=rules)
+
+
+def test_the_installation_that_the_readme_names_is_a_dry_run_of_the_image_that_it_has_built() -> None:
+    text = (ROOT / "README.md").read_text()
+    (command,) = re.findall(r"^helm install (.*?[^\\])\n", text, re.DOTALL | re.MULTILINE)
+    (image,) = re.findall(r"make image IMAGE=(\S+?)`", text)
+    words = shlex.split(
+        command.replace("helm/", f"{CHART} ").replace("=rules/", f"={ROOT}/rules/").replace("\\\n", " ")
+    )
+    objects = [each for each in yaml.safe_load_all(run_helm("template", *words)) if each]
+    (deployment,) = (each for each in objects if each["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"{image}:{__version__}"
+    given = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert (given["WATCHDOG_DRY_RUN"], given["WATCHDOG_PROMETHEUS__URL"]) == (
+        "true",
+        "http://prometheus.monitoring:9090",
+    )

@@ -26,6 +26,8 @@ def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:
     except SettingsError as error:
         return _stop(str(error), USAGE)
     if print_settings:
+        for name in unknown_variables(os.environ):
+            sys.stderr.write(f"{name} is no setting; is it misspelled?\n")
         sys.stdout.write(json.dumps(settings.shown(), indent=2) + "\n")
         return OK
     read = read_rules(settings.rules)
