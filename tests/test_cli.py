@@ -133,28 +133,43 @@ def test_commands_do_not_import_what_they_do_not_need(arguments: list[str]) -> N
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_a_stopped_daemon_was_never_in_the_way() -> None:
-    """A terminal's ^C while nothing is reachable ends it cleanly."""
-    environment = {
+def interrupted(*, after: str, **environment: str) -> str:
+    """What the daemon logs while nothing is reachable: a terminal's ^C after a line with that word ends it cleanly."""
+    alone = {
         "WATCHDOG_PROMETHEUS__URL": "http://127.0.0.1:1",
         "WATCHDOG_ELASTICSEARCH__URLS": "http://127.0.0.1:1",
         "WATCHDOG_LISTEN": "127.0.0.1:0",
         "WATCHDOG_KUBECONFIG": str(REPOSITORY / "tests" / "unreachable.kubeconfig"),
-        "PYTHONPATH": str(REPOSITORY),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "watchdog", "run", "--rules", str(RULES)],
-        env=os.environ | environment,
+        env=surroundings(**alone, **environment),
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stderr is not None
+    lines = []
     for line in process.stderr:
-        if "not seen" in line:
+        lines.append(line)
+        if after in line:
             break
     process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
+    lines.append(process.stderr.read())
     process.stderr.close()
     assert process.wait(20) == 0
-    assert "Traceback" not in rest
-    assert '"stopped"' in rest
+    return "".join(lines)
+
+
+def test_a_stopped_daemon_was_never_in_the_way() -> None:
+    log = interrupted(after="not seen")
+    assert "Traceback" not in log
+    assert '"stopped"' in log
+
+
+def test_alerts_that_have_no_address_are_told_at_the_start(tmp_path: Path) -> None:
+    missing = str(tmp_path / "slack")
+    log = interrupted(after='"started"', WATCHDOG_WEBHOOK_URL="chat/s3cr3t", WATCHDOG_SLACK_WEBHOOK_URL_FILE=missing)
+    assert log.count('"no address for alerts"') == 2
+    assert '"sink": "webhook", "reason": "the webhook\'s address is not an http or https URL"' in log
+    assert '"sink": "slack", "reason": "the file with the webhook\'s address cannot be read (FileNotFoundError' in log
+    assert "s3cr3t" not in log

@@ -19,7 +19,7 @@ from watchdog.core.rules.language import Target
 from watchdog.installation import Installation, install
 from watchdog.loop import Watch
 from watchdog.notify.outbox import Outbox
-from watchdog.notify.sinks import sinks_of
+from watchdog.notify.sinks import sinks_of, without_address
 from watchdog.rights import warn_of_missing_permissions
 from watchdog.roster import Roster
 from watchdog.ruleset import RuleSet
@@ -66,6 +66,8 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         listening = serving(parse_listen(settings.listen), health=health, registry=metrics.registry)
         address = await stack.enter_async_context(listening)
         where = f"{address.host}:{address.port}"
+        for sink, why in without_address(settings).items():
+            _log.warning("no address for alerts", sink=sink, reason=why)
         _log.info("started", version=__version__, targets=len(rules.targets), listening=where)
         await _work(parts, rules, outbox=outbox, reloads=reloads, stopping=stopping)
         _log.info("stopped")
