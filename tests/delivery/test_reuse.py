@@ -91,6 +91,14 @@ def test_the_action_passes_what_is_well_and_marks_what_is_not(repository: Path, 
     assert said.startswith("::error file=rules/banking-app.yaml,line=")
 
 
+@pytest.mark.parametrize("between", [" ", "\n"], ids=["a space", "a line each"])
+def test_the_action_checks_every_path_that_it_is_given(repository: Path, runner: Path, between: str) -> None:
+    (repository / "more").mkdir()
+    (repository / "more" / "bad.yaml").write_text("target: [", encoding="utf-8")
+    code, said = checked(repository, runner, rules=f"rules/{between}more/\n")
+    assert (code, said.startswith("::error file=more/bad.yaml,")) == (1, True)
+
+
 def test_the_action_writes_sarif_where_it_is_asked_to(repository: Path, runner: Path) -> None:
     break_rules(repository)
     code, _ = checked(repository, runner, sarif="found.sarif")
