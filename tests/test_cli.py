@@ -58,6 +58,10 @@ def test_a_bad_file_is_told_with_its_places(tmp_path: Path) -> None:
         pytest.param(["check", "/no/such/folder"], {}, "no such file or folder", id="a path that is not there"),
         pytest.param(["check"], {}, "Missing argument", id="no path"),
         pytest.param(["bark"], {}, "No such command", id="an unknown command"),
+        pytest.param(
+            ["demo", "--picture", "/no/x.svg"], {}, "there is no folder /no; make it", id="no place for a picture"
+        ),
+        pytest.param(["demo", "--json", "--picture", "x.svg"], {}, "there is no picture with --json", id="no picture"),
         pytest.param(["run"], {"WATCHDOG_LOG_LEVEL": "loud"}, "WATCHDOG_LOG_LEVEL: ", id="a bad setting"),
         pytest.param(["run", "--rules", RULES], {}, "WATCHDOG_PROMETHEUS__URL", id="a source that nobody named"),
         pytest.param(

@@ -216,8 +216,17 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Save the last picture as an SVG file.")] = None,
 ) -> None:
     """Watch a bad release being rolled back, on a simulated cluster in this process."""
+    from watchdog.commands.files import check_place  # noqa: PLC0415
+    from watchdog.commands.session import StopError  # noqa: PLC0415
     from watchdog.demo.stage import perform  # noqa: PLC0415
 
+    if as_json and picture is not None:
+        raise typer.BadParameter("there is no picture with --json", param_hint="--picture")
+    try:
+        check_place("--picture", picture)
+    except StopError as stop:
+        typer.echo(str(stop), err=True)
+        raise typer.Exit(stop.code) from stop
     raise typer.Exit(perform(keep=keep, as_json=as_json, picture=picture))
 
 
