@@ -52,6 +52,13 @@ def test_a_bad_file_is_told_with_its_places(tmp_path: Path) -> None:
     assert "did you mean" in done.stdout
 
 
+def test_a_terminal_that_lacks_a_sign_gets_an_escape(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text('target: "b\u00e4nk \u2192"', encoding="utf-8")
+    done = watchdog("check", tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, "b\\xe4nk \\u2192" in done.stdout) == (1, True), done.stderr
+    assert watchdog("--help", PYTHONIOENCODING="ascii").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [

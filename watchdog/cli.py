@@ -4,6 +4,8 @@ Law: data goes to standard output and talk to standard error; 0 is well, 1 findi
 command does not need it does not import.
 """
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +24,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line."""
+    # What a terminal has no sign for is shown as an escape, on standard output as on standard error: arrows, names.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()
 
 
