@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.asking import ANY_JSON, SLOT, promql, vector
+from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
 from watchdog.core.rules.kinds import PrometheusQuery
 from watchdog.core.rules.language import Rule
@@ -168,8 +169,15 @@ GUARD = {"expr": "n", "value": 200}
             promql(min_samples=GUARD, absent_is_zero=True),
             EMPTY,
             Reading(value=199.0),
-            Measurement.nodata("P has no series for the expression at this instant", samples=199.0),
-            id="absent is not zero with too few samples",
+            Measurement(value=0.0, samples=199.0),
+            id="absent is zero with too few samples: what they prove is not said here",
+        ),
+        pytest.param(
+            promql(min_samples=GUARD, absent_is_zero=True),
+            EMPTY,
+            EMPTY,
+            Measurement.nodata("P has no series for the expression at this instant", samples=0.0),
+            id="absent is not zero without any sample",
         ),
         pytest.param(
             promql(min_samples=GUARD),
@@ -227,8 +235,17 @@ def test_value_and_samples_make_the_measurement(
     rule: Rule, value: Reading, samples: Reading | None, expected: Measurement
 ) -> None:
     assert rule.prometheus is not None
-    measurement = to_measurement(rule.prometheus, rule.min_samples, value=value, samples=samples, server="P")
+    measurement = to_measurement(rule.prometheus, value=value, samples=samples, server="P")
     assert measurement == expected
+
+
+@pytest.mark.parametrize("no_data", ["hold", "ok", "breach"])
+def test_a_quiet_hour_without_an_error_is_too_little_evidence_and_neither_blind_nor_sick_V10(no_data: str) -> None:
+    rule = promql(min_samples=GUARD, absent_is_zero=True).model_copy(update={"no_data": no_data})
+    query = rule.prometheus
+    assert query is not None
+    quiet = to_measurement(query, value=EMPTY, samples=Reading(value=50.0), server="P")
+    assert judge(rule, quiet) == (Outcome.INSUFFICIENT, "50 samples, 200 are needed")
 
 
 READINGS = st.builds(Reading, value=st.none() | st.floats(), error=st.just(""))
@@ -238,8 +255,7 @@ READINGS = st.builds(Reading, value=st.none() | st.floats(), error=st.just(""))
 def test_nothing_that_was_not_answered_becomes_a_breach(
     value: Reading, samples: Reading | None, query: PrometheusQuery
 ) -> None:
-    guard = promql(min_samples=GUARD).min_samples
-    measurement = to_measurement(query, guard, value=value, samples=samples, server="P")
+    measurement = to_measurement(query, value=value, samples=samples, server="P")
     if value.value is None:
         assert measurement.value in (None, 0.0)
     if measurement.value is None:

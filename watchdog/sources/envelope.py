@@ -13,7 +13,6 @@ from typing import Any
 
 from watchdog.core.model import Measurement, Trouble
 from watchdog.core.rules.kinds import PrometheusQuery
-from watchdog.core.rules.language import MinSamples
 from watchdog.sources.answer import Answer, AnswerError, believe, quote, refusal
 
 _FLOAT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|[+-]?Inf", re.ASCII)
@@ -120,10 +119,11 @@ def _pair(pair: Any) -> tuple[float, float]:
             raise _other_shape()
 
 
-def to_measurement(
-    query: PrometheusQuery, min_samples: MinSamples | None, *, value: Reading, samples: Reading | None, server: str
-) -> Measurement:
-    """The measurement of a rule. ``samples`` is the reading of ``min_samples.expr``, None when there is none."""
+def to_measurement(query: PrometheusQuery, *, value: Reading, samples: Reading | None, server: str) -> Measurement:
+    """The measurement of a rule. ``samples`` is the reading of ``min_samples.expr``, None when there is none.
+
+    Whether there are enough of them is not asked here: few requests without an error are few, and not no data.
+    """
     if value.error:
         return value.failed()
     if (failed := why_uncounted(samples, server=server)) is not None:
@@ -131,7 +131,7 @@ def to_measurement(
     count = count_of(samples)
     if value.value is not None:
         return Measurement(value=value.value, samples=count)
-    if query.absent_is_zero and min_samples is not None and count is not None and count >= min_samples.value:
+    if query.absent_is_zero and count is not None and count > 0:
         return Measurement(value=0.0, samples=count)
     return Measurement.nodata(f"{server} has no series for the expression at this instant", samples=count)
 

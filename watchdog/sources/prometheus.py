@@ -67,9 +67,7 @@ class PrometheusSource:
         values, samples = answered.readings[: len(exprs)], answered.readings[-1] if counter else None
         if isinstance(kind, BurnRate):
             return answered.proven(burn_rate.to_measurement(kind, values, samples, server=self._server))
-        return answered.proven(
-            to_measurement(kind, rule.min_samples, value=values[0], samples=samples, server=self._server)
-        )
+        return answered.proven(to_measurement(kind, value=values[0], samples=samples, server=self._server))
 
     async def read(self, asked: Asked, *, newest: float) -> Answered:
         """What the expressions yield, all asked at the same time and within one deadline.
