@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from watchdog.core.eprocess import ALPHA, Comparing, Counts, fold
@@ -169,10 +169,25 @@ def test_certain_but_too_small_a_difference_is_not_relevant() -> None:
     assert not state.is_relevant, "0.3 % against 0.1 % is less than half a point"
 
 
+NEXT_TO_NOTHING = 5.7e-14
+"""What a difference of two sums of floats leaves of nothing."""
+
+
+def test_against_a_baseline_that_has_next_to_no_requests_nothing_is_proven() -> None:
+    state = None
+    for number in range(50):
+        counts = Counts(end=number, errors=50, requests=1e6, control_errors=0, control_requests=NEXT_TO_NOTHING)
+        state = fold(state, counts)
+    assert state is not None
+    assert state.evidence <= 1.5
+
+
 COUNT = st.floats(0, 1e6, allow_nan=False)
-LOAD = st.floats(0.01, 1e6, allow_nan=False)
+LOAD = st.floats(1e-14, 1e15, allow_nan=False)
 
 
+@example([(5.0, 1e6, 1.0, NEXT_TO_NOTHING)])
+@example([(5.0, NEXT_TO_NOTHING, 1.0, 1e6)])
 @given(st.lists(st.tuples(COUNT, LOAD, COUNT, LOAD), min_size=1, max_size=20))
 def test_any_counts_give_finite_evidence_and_a_window_counts_once(
     windows: list[tuple[float, float, float, float]],

@@ -120,6 +120,7 @@ async def test_a_preview_has_expressions_of_its_own() -> None:
         pytest.param((5, math.nan, 1, 200, 1), Outcome.NODATA, id="NaN"),
         pytest.param((5, math.inf, 1, 200, 1), Outcome.NODATA, id="infinite"),
         pytest.param((-5, 100, 1, 200, 1), Outcome.NODATA, id="negative"),
+        pytest.param((5, 1e308, 1, 200, 1), Outcome.NODATA, id="more than anybody can count"),
     ],
 )
 async def test_what_cannot_be_compared(readings: tuple[float | None, ...], outcome: Outcome) -> None:

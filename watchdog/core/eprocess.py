@@ -100,18 +100,22 @@ def fold(before: Comparing | None, counts: Counts) -> Comparing:
 
 def _steps(counts: Counts) -> list[float]:
     """The logarithm of the window's likelihood ratio, for each alternative."""
-    null = _share_of_errors(counts, MARGIN)
-    return [
-        (counts.errors * math.log(share / null) + counts.control_errors * math.log((1 - share) / (1 - null)))
-        / max(1.0, counts.dispersion)
-        for share in (_share_of_errors(counts, ratio) for ratio in RATIOS)
-    ]
+    return [_step(counts, ratio) / max(1.0, counts.dispersion) for ratio in RATIOS]
 
 
-def _share_of_errors(counts: Counts, ratio: float) -> float:
-    """The share of all errors that the stream in question has when it fails so many times as often."""
-    weighted = counts.requests * ratio
-    return weighted / (weighted + counts.control_requests)
+def _step(counts: Counts, ratio: float) -> float:
+    """Of one alternative, when each error is an event of its own.
+
+    The probability that an error is the first stream's is its part of `_weight`. Only weights are divided: beside a
+    control of next to no requests that probability is 1, and nothing is left of its opposite to divide by.
+    """
+    control = math.log(_weight(counts, MARGIN) / _weight(counts, ratio))
+    return counts.errors * (math.log(ratio / MARGIN) + control) + counts.control_errors * control
+
+
+def _weight(counts: Counts, ratio: float) -> float:
+    """Of both streams' requests, when the first one's fail so many times as often."""
+    return counts.requests * ratio + counts.control_requests
 
 
 def _add(one: float, other: float) -> float:

@@ -6,7 +6,6 @@ counted.
 """
 
 import asyncio
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -23,6 +22,7 @@ from watchdog.sources.questions import Answered, Asked
 
 HISTORY_WINDOWS = 60
 _FRESH_SHARE = 0.5  # of a window, which has four scrapes at least: its newest sample is at most two of them old
+_MOST = 1e15  # of requests: whole numbers beyond it are no different from each other as floats
 
 
 class Prometheus(Protocol):
@@ -175,4 +175,4 @@ def _dispersion(compare: Comparison, names: Mapping[str, str]) -> str:
 def _number(reading: Reading) -> float | None:
     """A number of requests or of errors an event; None for nothing, and for what cannot be one."""
     value = reading.value
-    return value if value is not None and 0 <= value < math.inf else None
+    return value if value is not None and 0 <= value <= _MOST else None
