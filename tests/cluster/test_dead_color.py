@@ -32,7 +32,7 @@ def pods_of(bank: Bank, app: str) -> list[dict[str, Any]]:
 async def test_restarts_and_crash_loops_of_a_real_pods_status(cluster: Cluster, bank: Bank) -> None:
     assert (await measured(cluster, bank, count="restarts")).value == 0
     name = pods_of(bank, "frontend-green")[0]["metadata"]["name"]
-    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
+    began, ended = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago)) for ago in (35, 30))
     container = {
         "name": "bank",
         "image": "bank",
@@ -40,15 +40,21 @@ async def test_restarts_and_crash_loops_of_a_real_pods_status(cluster: Cluster, 
         "ready": False,
         "restartCount": 5,
         "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-        "lastState": {"terminated": {"exitCode": 1, "finishedAt": ended}},
+        "lastState": {"terminated": {"exitCode": 1, "startedAt": began, "finishedAt": ended}},
     }
-    path = path_of("pods", bank.namespace, name) + "/status"
-    bank.plane.admin.patch(path, [{"op": "replace", "path": "/status/containerStatuses", "value": [container]}])
+
+    def replace_status(shown: dict[str, Any]) -> None:
+        path = path_of("pods", bank.namespace, name) + "/status"
+        bank.plane.admin.patch(path, [{"op": "replace", "path": "/status/containerStatuses", "value": [shown]}])
+
+    replace_status(container)
     restarts = await measured(cluster, bank, count="restarts", window="1m")
     assert (restarts.value, restarts.reason) == (1, f"{name} (restart 5)")
     assert (await measured(cluster, bank, count="restarts", window="10s")).value == 0
     loops = await measured(cluster, bank, count="crash_loops")
     assert (loops.value, loops.reason) == (1, f"{name} after 5 restarts")
+    replace_status({**container, "state": {"running": {"startedAt": ended}}})
+    assert (await measured(cluster, bank, count="crash_loops")).value == 1, "between two crashes"
 
 
 async def test_a_rollout_that_the_real_controller_gives_up_is_stuck(cluster: Cluster, bank: Bank) -> None:

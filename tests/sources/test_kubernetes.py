@@ -46,19 +46,34 @@ def container(pod: str = "green-1", **fields: Any) -> ContainerStatus:
             id="a pod is counted once, however many of its containers loop",
         ),
         pytest.param(
-            seen(troubled=(container(restarts=4, running_since=NOW - 5),)),
+            seen(troubled=(container(restarts=4, running_since=NOW - 5, lasted=8),)),
             {"count": "crash_loops"},
             1,
             id="up for a moment, between two crashes",
         ),
         pytest.param(
-            seen(troubled=(container(restarts=4, running_since=NOW - 90),)), {"count": "crash_loops"}, 0, id="up again"
+            seen(troubled=(container(restarts=4, running_since=NOW - 90, lasted=8),)),
+            {"count": "crash_loops"},
+            0,
+            id="up again",
         ),
         pytest.param(
-            seen(troubled=(container(restarts=1, running_since=NOW - 5),)),
+            seen(troubled=(container(restarts=1, running_since=NOW - 5, lasted=8),)),
             {"count": "crash_loops"},
             0,
             id="one restart is no loop",
+        ),
+        pytest.param(
+            seen(troubled=(container(restarts=4, running_since=NOW - 5, lasted=86_400),)),
+            {"count": "crash_loops"},
+            0,
+            id="one restart after a day is none either, however often it was restarted in its life",
+        ),
+        pytest.param(
+            seen(troubled=(container(restarts=4, running_since=NOW - 5),)),
+            {"count": "crash_loops"},
+            0,
+            id="nobody knows how long it ran before",
         ),
         pytest.param(
             seen(troubled=(container(waiting="ContainerCreating"),)), {"count": "crash_loops"}, 0, id="it is starting"

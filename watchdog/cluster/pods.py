@@ -51,13 +51,15 @@ def _statuses(pod: Json) -> Iterator[Json]:
 
 
 def _container(pod: Json, status: Json) -> ContainerStatus:
-    state, last = status.get("state") or {}, status.get("lastState") or {}
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
+    began_at, ended_at = _instant(last, "startedAt"), _instant(last, "finishedAt")
     return ContainerStatus(
         pod=pod["metadata"]["name"],
         restarts=int(status.get("restartCount") or 0),
         waiting=str((state.get("waiting") or {}).get("reason") or ""),
         running_since=_instant(state.get("running"), "startedAt"),
-        ended_at=_instant(last.get("terminated"), "finishedAt"),
+        ended_at=ended_at,
+        lasted=None if began_at is None or ended_at is None else ended_at - began_at,
     )
 
 

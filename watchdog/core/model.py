@@ -123,7 +123,8 @@ class RuleState:
 class ContainerStatus:
     """A container that waits or was restarted.
 
-    ``waiting`` is the reason that it waits for, "" when it runs; ``ended_at`` is when its run before this one ended.
+    ``waiting`` is the reason that it waits for, "" when it runs; ``ended_at`` is when its run before this one ended,
+    which had ``lasted`` so many seconds.
     """
 
     pod: str
@@ -131,6 +132,7 @@ class ContainerStatus:
     waiting: str = ""
     running_since: Instant | None = None
     ended_at: Instant | None = None
+    lasted: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from watchdog.core.rules.language import Rule
 LOOPING = "CrashLoopBackOff"
 BARELY_UP = 60.0  # seconds
 _LOOPED_BEFORE = 2  # restarts: one may be an accident
+_NO_LOOP = 600.0  # seconds of one run after which a kubelet forgets that the container has crashed before
 _SHOWN = 3
 
 
@@ -65,11 +66,16 @@ def _unready(running: list[tuple[DeploymentStatus, int]], *, share: bool) -> Mea
 
 
 def _is_looping(container: ContainerStatus, slot: float) -> bool:
-    """Also between two crashes: a container that runs for a few seconds at a time is not well in these."""
+    """Also between two crashes: a container that runs for a few seconds at a time is not well in these.
+
+    A container counts its restarts for as long as its pod lives: only a run before this one that was short, too, makes
+    a loop of them.
+    """
     if container.waiting:
         return container.waiting == LOOPING
     is_young = container.running_since is not None and slot - container.running_since < BARELY_UP
-    return container.restarts >= _LOOPED_BEFORE and is_young
+    was_short = container.lasted is not None and container.lasted < _NO_LOOP
+    return container.restarts >= _LOOPED_BEFORE and is_young and was_short
 
 
 def _troubled(deployments: Iterable[DeploymentStatus]) -> list[ContainerStatus]:
