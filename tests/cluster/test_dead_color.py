@@ -53,8 +53,11 @@ async def test_restarts_and_crash_loops_of_a_real_pods_status(cluster: Cluster, 
     assert (await measured(cluster, bank, count="restarts", window="10s")).value == 0
     loops = await measured(cluster, bank, count="crash_loops")
     assert (loops.value, loops.reason) == (1, f"{name} after 5 restarts")
-    replace_status({**container, "state": {"running": {"startedAt": ended}}})
-    assert (await measured(cluster, bank, count="crash_loops")).value == 1, "between two crashes"
+    for state in ({"running": {"startedAt": ended}}, container["lastState"]):
+        replace_status({**container, "state": state})
+        assert (await measured(cluster, bank, count="crash_loops")).value == 1, "between two crashes"
+    replace_status({**container, "state": {"terminated": {"exitCode": 0, "startedAt": began, "finishedAt": ended}}})
+    assert (await measured(cluster, bank, count="crash_loops")).value == 0, "it has done its work"
 
 
 async def test_a_rollout_that_the_real_controller_gives_up_is_stuck(cluster: Cluster, bank: Bank) -> None:

@@ -52,6 +52,24 @@ def container(pod: str = "green-1", **fields: Any) -> ContainerStatus:
             id="up for a moment, between two crashes",
         ),
         pytest.param(
+            seen(troubled=(container(restarts=4, has_failed=True, lasted=8),)),
+            {"count": "crash_loops"},
+            1,
+            id="it has crashed, and nobody speaks of a back-off yet",
+        ),
+        pytest.param(
+            seen(troubled=(container(restarts=4, has_failed=True, lasted=86_400),)),
+            {"count": "crash_loops"},
+            0,
+            id="it has crashed for the first time in a day",
+        ),
+        pytest.param(
+            seen(troubled=(container(restarts=4, lasted=8),)),
+            {"count": "crash_loops"},
+            0,
+            id="an init container that has done its work at last",
+        ),
+        pytest.param(
             seen(troubled=(container(restarts=4, running_since=NOW - 90, lasted=8),)),
             {"count": "crash_loops"},
             0,

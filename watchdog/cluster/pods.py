@@ -51,8 +51,10 @@ def _statuses(pod: Json) -> Iterator[Json]:
 
 
 def _container(pod: Json, status: Json) -> ContainerStatus:
-    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
-    began_at, ended_at = _instant(last, "startedAt"), _instant(last, "finishedAt")
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    has_failed = bool((state.get("terminated") or {}).get("exitCode"))
+    ended = (state if has_failed else last).get("terminated")
+    began_at, ended_at = _instant(ended, "startedAt"), _instant(ended, "finishedAt")
     return ContainerStatus(
         pod=pod["metadata"]["name"],
         restarts=int(status.get("restartCount") or 0),
@@ -60,6 +62,7 @@ def _container(pod: Json, status: Json) -> ContainerStatus:
         running_since=_instant(state.get("running"), "startedAt"),
         ended_at=ended_at,
         lasted=None if began_at is None or ended_at is None else ended_at - began_at,
+        has_failed=has_failed,
     )
 
 

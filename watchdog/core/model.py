@@ -123,8 +123,8 @@ class RuleState:
 class ContainerStatus:
     """A container that waits or was restarted.
 
-    ``waiting`` is the reason that it waits for, "" when it runs; ``ended_at`` is when its run before this one ended,
-    which had ``lasted`` so many seconds.
+    ``waiting`` is the reason that it waits for, "" when it runs. ``ended_at`` is when its newest run that has ended did
+    so, which had ``lasted`` so many seconds; ``has_failed`` says that none has begun since, and that it ended badly.
     """
 
     pod: str
@@ -133,6 +133,7 @@ class ContainerStatus:
     running_since: Instant | None = None
     ended_at: Instant | None = None
     lasted: float | None = None
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,16 +66,15 @@ def _unready(running: list[tuple[DeploymentStatus, int]], *, share: bool) -> Mea
 
 
 def _is_looping(container: ContainerStatus, slot: float) -> bool:
-    """Also between two crashes: a container that runs for a few seconds at a time is not well in these.
+    """Also between two crashes: neither while it is up for a few seconds, nor while nobody speaks of a back-off yet.
 
-    A container counts its restarts for as long as its pod lives: only a run before this one that was short, too, makes
-    a loop of them.
+    A container counts its restarts for as long as its pod lives: only a short run before makes a loop of them.
     """
     if container.waiting:
         return container.waiting == LOOPING
     is_young = container.running_since is not None and slot - container.running_since < BARELY_UP
     was_short = container.lasted is not None and container.lasted < _NO_LOOP
-    return container.restarts >= _LOOPED_BEFORE and is_young and was_short
+    return container.restarts >= _LOOPED_BEFORE and was_short and (is_young or container.has_failed)
 
 
 def _troubled(deployments: Iterable[DeploymentStatus]) -> list[ContainerStatus]:
