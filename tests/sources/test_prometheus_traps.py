@@ -503,3 +503,30 @@ async def test_an_error_of_the_number_of_samples_is_an_error_of_the_rule() -> No
 async def test_a_rule_of_another_source_is_an_error() -> None:
     async with prometheus("http://127.0.0.1:9") as source:
         assert await measured(source, lucene()) == Measurement.error("rule Test asks nothing of Prometheus")
+
+
+async def test_a_gap_is_where_the_restart_was_however_late_samples_are_asked_for_F15() -> None:
+    started: str | None = "2023-11-14T22:00:00Z"
+
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if started is None:
+            writer.write(http({"status": "error", "error": "replaying"}, status=503))
+        elif asked.path.endswith("/runtimeinfo"):
+            writer.write(http({"status": "success", "data": {"startTime": started}}))
+        else:
+            at = float(asked.parameters["time"])
+            writer.write(http(vector(str(at), at=at)))
+
+    async with serving(behave) as server, prometheus(server.url, query_offset=45) as source:
+        rule = promql("sum(rate(requests[2m]))")
+        before = await measured(source, rule, slot=SLOT)
+        started = None
+        down = await measured(source, rule, slot=SLOT + 15)
+        started = "2023-11-14T22:13:40Z"
+        old, in_gap, last_held, first_free = [
+            await measured(source, rule, slot=SLOT + seconds) for seconds in (30, 60, 30 + 45 + 119, 30 + 45 + 120)
+        ]
+    assert (before.failure, down.failure) == (None, Outcome.ERROR)
+    assert old.failure is None, "of 15 seconds before it was seen for the last time"
+    assert {in_gap.failure, last_held.failure} == {Outcome.INSUFFICIENT}
+    assert first_free.failure is None

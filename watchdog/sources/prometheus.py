@@ -108,7 +108,8 @@ class PrometheusSource:
         if has_failed:
             self._restarts.suspect()
         for start in answers[len(asked) :]:
-            self._restarts.note(start, slot=newest, others_failed=has_failed)
+            # It is up now, and not only at the instant that is asked for: where the gap is does not depend on that.
+            self._restarts.note(start, slot=newest + self.query_offset, others_failed=has_failed)
         return readings
 
     async def _ask_once(self, query: Query) -> Reading:
