@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import trustme
 
-from tests.sources.raw_server import Behavior, RawServer, dripping, hanging, http, resetting, sending, serving
+from tests.sources.raw_server import Asked, Behavior, RawServer, dripping, hanging, http, resetting, sending, serving
 from tests.stack.ports import free_port
 from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
@@ -97,6 +98,17 @@ async def test_no_answer_takes_at_least_the_timeout_and_a_wrong_one_has_no_laten
     assert slow.value == 0.2
     wrong, _ = await answered(sending(http("", status=500)), measure="latency")
     assert wrong.failure is Outcome.NODATA
+
+
+@pytest.mark.parametrize("measure", ["failure", "latency"])
+async def test_F80_a_page_is_not_sick_when_it_was_the_watchdog_that_stood_still(measure: str) -> None:
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(WELL)  # it has answered in time
+        time.sleep(1.2)  # noqa: ASYNC251 - what is tested: nothing else in this process goes on meanwhile
+
+    measurement, server = await answered(behave, measure=measure, timeout="400ms")
+    assert measurement.failure is Outcome.ERROR
+    assert measurement.reason.startswith(f"{server.url}/green was not listened to: the watchdog itself stood still for")
 
 
 async def test_a_name_that_does_not_resolve_is_an_error() -> None:

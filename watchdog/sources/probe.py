@@ -4,8 +4,8 @@ Law: `measure` ends within the rule's timeout, with a measurement. The address t
 judged, right before connecting; nothing of ours but a name of the program is sent, and no redirect is followed.
 
 What answers wrongly, too late or with a refused connection is sick. Where there was no connection for another reason
-(no such name, no route, no answer to the handshake) the fault may be between us: that is an error, and rolls nothing
-back.
+(no such name, no route, no answer to the handshake) the fault may be between us, and where this process stood still it
+is ours: that is an error, and rolls nothing back.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from watchdog.sources.failure import sentence, why
 from watchdog.sources.http_answer import why_broken
 
 LONGEST_BODY = 1 << 16  # bytes
+_STOOD_STILL = 0.5  # seconds: an answer may have come meanwhile, and nobody was there to take it
 _HEADERS = {"User-Agent": f"canary-watchdog/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -67,14 +68,11 @@ class ProbeSource:
         attempt = _Attempt()
         _attempt.set(attempt)
         try:
-            async with asyncio.timeout(probe.timeout):
+            async with asyncio.timeout(probe.timeout) as deadline:
                 seen = await self._send(probe, url, names, attempt)
         except TimeoutError:
-            if not attempt.is_connected:
-                return Measurement.error(f"{url} could not be connected to within {probe.timeout:g} s")
-            seen = _Seen(seconds=probe.timeout, problem=f"did not answer within {probe.timeout:g} s")
-            if probe.measure == "latency":
-                return Measurement(value=probe.timeout, reason=f"{url} {seen.problem}")
+            late = asyncio.get_running_loop().time() - (deadline.when() or 0.0)
+            return _unanswered(probe, url, attempt, late=late)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if attempt.forbidden:
                 return Measurement.error(sentence(f"{url} is not asked: {attempt.forbidden}"))
@@ -101,6 +99,18 @@ class ProbeSource:
         if probe.body is not None and fill(probe.body, names).encode() not in body:
             return _Seen(seconds=seconds, problem=f"answered without the text {quote(fill(probe.body, names))!r}")
         return _Seen(seconds=seconds)
+
+
+def _unanswered(probe: HttpProbe, url: str, attempt: _Attempt, *, late: float) -> Measurement:
+    """What it means that the time is over, which we have noticed so many seconds ``late``."""
+    if not attempt.is_connected:
+        return Measurement.error(f"{url} could not be connected to within {probe.timeout:g} s")
+    if late > _STOOD_STILL:
+        return Measurement.error(f"{url} was not listened to: the watchdog itself stood still for {late:.1f} s")
+    seen = _Seen(seconds=probe.timeout, problem=f"did not answer within {probe.timeout:g} s")
+    if probe.measure == "latency":
+        return Measurement(value=seen.seconds, reason=f"{url} {seen.problem}")
+    return _judged(probe, url, seen)
 
 
 def _judged(probe: HttpProbe, url: str, seen: _Seen) -> Measurement:
