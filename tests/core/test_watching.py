@@ -1,5 +1,6 @@
 """When a rule is not looked at: after a switch and after a new revision, until all that it sees is of that release."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,8 @@ from tests.core.making import NOW, RULE, rule, status, target
 from watchdog.core.evaluate import fresh_state
 from watchdog.core.journal import LONGEST_ROLLOUT, Journal, remember, see, worth_keeping
 from watchdog.core.journal_text import read_journal, write_journal
-from watchdog.core.model import Outcome, Phase
-from watchdog.core.watching import active_since, asking_to_leave, not_yet, release_of
+from watchdog.core.model import Measurement, Outcome, Phase
+from watchdog.core.watching import active_since, asking_to_leave, breaching_elsewhere, not_yet, release_of
 
 QUERY = {"expr": "sum(rate(errors[2m]))"}
 
@@ -91,3 +92,17 @@ def test_F71_a_rule_that_is_gone_from_the_file_has_nothing_to_say(old: Journal) 
     assert asking_to_leave(target(), journal, looked, slot=NOW)
     for rules in ([RULE | {"alert": "Another"}], [RULE | {"threshold": {"max": 0.06}}]):
         assert asking_to_leave(target(rules=rules), journal, looked, slot=NOW) == ()
+
+
+@pytest.mark.parametrize("no_data", ["hold", "ok", "breach"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Measurement.nodata("no series"), id="no series"),
+        pytest.param(Measurement(value=math.nan), id="V03 0 of 0 requests"),
+    ],
+)
+def test_what_is_missing_on_an_idle_color_is_no_breach_of_it(answer: Measurement, no_data: str) -> None:
+    watched = rule(no_data=no_data, min_samples=None)
+    assert breaching_elsewhere([(watched, answer)]) == ()
+    assert breaching_elsewhere([(watched, Measurement(value=0.5))]) == (watched.alert,)

@@ -58,8 +58,7 @@ def asking_to_leave(
 def breaching_elsewhere(answers: Iterable[tuple[Rule, Measurement]]) -> tuple[str, ...]:
     """The rules that breach on the other color too, from what was measured there.
 
-    What is missing on an idle color is no breach of it, whatever ``no_data`` says.
+    What is missing on an idle color is no breach of it, whatever ``no_data`` says; so is nothing divided by nothing.
     """
-    return tuple(
-        rule.alert for rule, answer in answers if answer.failure is None and judge(rule, answer)[0] is Outcome.BREACH
-    )
+    held = ((rule.model_copy(update={"no_data": "hold"}), answer) for rule, answer in answers)
+    return tuple(rule.alert for rule, answer in held if judge(rule, answer)[0] is Outcome.BREACH)
