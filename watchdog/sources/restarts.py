@@ -40,14 +40,20 @@ class Restarts:
 
         Two replicas behind one address, each with a start of its own, are no restarts.
         """
+        self._next = self._clock() + self._pause(reading, others_failed=others_failed)
         if reading.value is None:
-            self._next = self._clock() + (0.0 if others_failed else NOT_OFFERED_SECONDS)
             return
-        self._next = self._clock() + ASK_AGAIN_SECONDS
         if self._started is not None and reading.value > self._started:
             self._gap = self._last_up, slot
         self._started = max(reading.value, self._started or 0.0)
         self._last_up = slot
+
+    def _pause(self, reading: Reading, *, others_failed: bool) -> float:
+        """For how many seconds nobody asks again: a server that has said it once is none that never does."""
+        if reading.value is None and others_failed:
+            return 0.0
+        is_offered = reading.value is not None or self._started is not None
+        return ASK_AGAIN_SECONDS if is_offered else NOT_OFFERED_SECONDS
 
     def why_held(self, *, at: float, window: float, server: str) -> Measurement | None:
         """What is measured instead while the window of so many seconds before an instant reaches into the gap.
