@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 
 from tests.stack.admin import path_of
+from tests.stack.fault_proxy import fault_proxy
+from tests.stack.faults import LoseReply, refusal
+from tests.stack.injection import WRITES, Match, Seen
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.wait import eventually
+from watchdog.clocks import boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.lease import Leases
 from watchdog.core.elector import Lease, Timing
@@ -89,10 +93,12 @@ class Ground:
         await leases.give_back("dog-shard-0", made, wall=instant)
 
     @asynccontextmanager
-    async def replica(self, me: str, *, shards: int = 1) -> AsyncIterator[Replica]:
+    async def replica(
+        self, me: str, *, shards: int = 1, clock: Callable[[], float] = boot_clock
+    ) -> AsyncIterator[Replica]:
         ear = Ear()
         leases = Leases(self.cluster, self.namespace)
-        elector = Elector(leases, me=me, prefix="dog", shards=shards, listener=ear, timing=QUICK)
+        elector = Elector(leases, me=me, prefix="dog", shards=shards, listener=ear, timing=QUICK, clock=clock)
         replica = Replica(me, elector, ear, asyncio.Event())
         async with asyncio.TaskGroup() as group:
             task = group.create_task(elector.run(replica.serve, replica.stopping))
@@ -155,6 +161,30 @@ async def test_F34_F37_inert_at_the_deadline_while_every_call_hangs_looking_on_a
         assert a.begun == 1
         ground.plane.apiserver.resume()
         await eventually(lambda: a.begun == 2 and a.holds(0), "it is back, and has begun afresh")
+    assert a.ear.told == ["gained 0", "lost 0", "gained 0"]
+
+
+async def test_F33_F37_a_renewal_that_is_known_of_after_its_loss_was_told_begins_afresh(ground: Ground) -> None:
+    """The last renewal before the deadline went through, and its reply was lost with the outage that followed."""
+    now = 0.0
+
+    def pass_time(seen: Seen) -> None:
+        nonlocal now
+        if seen.method == "PATCH":
+            now = 0.9 * QUICK.term if now == 0 else 1.1 * QUICK.term
+
+    await ground.vacate()
+    with fault_proxy(ground.plane) as proxy:
+        kubeconfig = proxy.kubeconfig(ground.plane.admin_token, namespace=ground.namespace)
+        async with await Cluster.connect(kubeconfig, None) as cluster:
+            there = Ground(ground.plane, ground.namespace, cluster)
+            async with there.replica("a", clock=lambda: now) as a:
+                await eventually(lambda: a.holds(0), "it holds the shard")
+                proxy.inject(LoseReply(), Match(where=lambda _: now > 0), on_hit=pass_time)
+                proxy.inject(refusal(503), Match(methods=WRITES | {"GET"}), times=None, on_hit=pass_time)
+                await eventually(lambda: a.ear.told == ["gained 0", "lost 0"], "the time of its Lease is over")
+                proxy.clear()
+                await eventually(lambda: a.begun == 2 and a.holds(0), "it is back, and has begun afresh")
     assert a.ear.told == ["gained 0", "lost 0", "gained 0"]
 
 

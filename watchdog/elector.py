@@ -80,6 +80,7 @@ class _Tenure:
     stop: asyncio.Event
     work: asyncio.Task[None]
     is_leaving: bool = False
+    is_lost: bool = False
 
     def interrupt(self) -> None:
         """Cancels the work. A task group that is failing just then swallows that (Python 3.11 and 3.12): hence both."""
@@ -212,7 +213,8 @@ class Elector:
     def _change(self, name: str, view: View) -> None:
         self._views[name] = view
         for tenure in self._tenures.values():
-            if not self._holds(self._shards[tenure.shard]):
+            # Once told as lost it ends, also when a renewal turns out to have gone through: it is gained anew.
+            if tenure.is_lost or not self._holds(self._shards[tenure.shard]):
                 tenure.interrupt()
 
     async def _strive_for(self, names: Iterable[str]) -> None:
@@ -283,6 +285,7 @@ class Elector:
             await asyncio.wait((tenure.work,), timeout=left)
             view = self._views[self._shards[tenure.shard]]
         if not tenure.is_leaving:
+            tenure.is_lost = True
             self._listener.lost(tenure.shard)
         await asyncio.wait((tenure.work,))
         await tenure.end()
