@@ -154,6 +154,18 @@ async def test_F68_a_file_that_is_being_saved_is_not_read(tmp_path: Path) -> Non
     assert told.applied == [["a"]]
 
 
+async def test_F68_a_file_that_is_saved_twice_is_not_read_half_because_the_same_half_was_seen_before(
+    tmp_path: Path,
+) -> None:
+    """Whoever saves a file unchanged empties it first as well."""
+    write(tmp_path, "a.yaml")
+    looks, told = reloader(tmp_path)
+    for text in ("", RULES.format(name="a")) * 2:
+        write(tmp_path, "a.yaml", text)
+        await looks.look()
+    assert (told.applied, told.refusals) == ([], [])
+
+
 async def test_F68_an_editor_that_saves_by_a_rename_takes_no_file_away(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml")
     file = write(tmp_path, "b.yaml")

@@ -67,7 +67,7 @@ class Reloader:
         """Does what has to be done when the files are others than at the last look."""
         # In a thread: a folder may be large, or lie on a disk that hangs; the loop must not notice.
         seen = await asyncio.to_thread(fingerprint, self._folder)
-        if seen == self._seen or await self._is_being_saved(seen):
+        if await self._is_being_saved(seen) or seen == self._seen:
             return
         read = await asyncio.to_thread(read_rules, self._folder)
         if isinstance(read, RuleSet):
