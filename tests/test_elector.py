@@ -32,6 +32,7 @@ class Ear:
     """What an elector tells."""
 
     told: list[str] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
 
     def looked(self) -> None:
         pass
@@ -44,6 +45,9 @@ class Ear:
 
     def handed_over(self, shard: int) -> None:
         self.told.append(f"handed over {shard}")
+
+    def taken(self, shard: int, holder: str) -> None:
+        self.others.add(f"{shard} by {holder}")
 
     def succeeded(self, lease: str) -> None:
         pass
@@ -122,6 +126,7 @@ async def test_a_lease_is_created_taken_renewed_and_given_back(ground: Ground) -
 
         async with ground.replica("b") as b:
             await _several_renewals(ground)
+            await eventually(lambda: b.ear.others == {"0 by a"}, "it sees who has the shard")
             assert b.ear.told == []
             a.stopping.set()
             await eventually(lambda: b.holds(0), "the other has it", within=2)

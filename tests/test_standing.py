@@ -105,3 +105,17 @@ def test_F42_people_are_told_of_a_lease_that_was_lost_and_that_it_is_held_again(
     assert lost.commands == (("look", "kubectl -n dogs get lease"),)
     told.lost(1)
     assert len({alert.key for alert in alerts}) == 3
+
+
+def test_F42_people_are_told_once_of_another_replica_that_holds_what_was_lost() -> None:
+    alerts: list[Alert] = []
+    told, _, _ = standing(alerts.append)
+    told.taken(1, "dog-8_1a2b")
+    assert alerts == [], "whoever stands by has lost nothing"
+    told.gained(1)
+    told.lost(1)
+    for _ in range(3):
+        told.taken(1, "dog-8_1a2b")
+    told.gained(1)
+    assert [alert.text for alert in alerts[1:]] == ["dog-8 holds the Lease now and watches search, shop."]
+    assert alerts[1].kind is AlertKind.RESOLVED

@@ -33,6 +33,7 @@ from watchdog.core.elector import (
     looked,
     may_give_back,
     next_lease,
+    renewed_by_another,
     trying,
 )
 from watchdog.core.sharding import preference, rebalance, seat_leases, shard_leases, share
@@ -61,6 +62,10 @@ class Listener(Protocol):
 
     def handed_over(self, shard: int) -> None:
         """It gave the shard back."""
+        ...
+
+    def taken(self, shard: int, holder: str) -> None:
+        """Another replica acts for the shard; told with each renewal that is seen."""
         ...
 
     def succeeded(self, lease: str) -> None:
@@ -162,6 +167,7 @@ class Elector:
         for name in self._views:
             # Of what is held the answers to our own writes speak; a look may be older than they are.
             if not self._holds(name):
+                self._tell_of_another(name, found.get(name))
                 self._saw(name, found.get(name))
         self._listener.looked()
         return True
@@ -209,6 +215,10 @@ class Elector:
 
     def _saw(self, name: str, lease: Lease | None) -> None:
         self._change(name, looked(self._views[name], lease, now=self._clock(), timing=self._timing))
+
+    def _tell_of_another(self, name: str, lease: Lease | None) -> None:
+        if name in self._shards and (holder := renewed_by_another(self._views[name], lease)):
+            self._listener.taken(self._shards.index(name), holder)
 
     def _change(self, name: str, view: View) -> None:
         self._views[name] = view

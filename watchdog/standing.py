@@ -69,10 +69,7 @@ class Standing:
         self._held.add(shard)
         self._changed(shard, "gained")
         _log.info("shard gained", shard=shard, targets=sorted(self._targets[shard]))
-        lost_at = self._lost_at.pop(shard, None)
-        if lost_at is not None:
-            text = f"{self._me} holds the Lease again and watches {self._names(shard)}."
-            self._post(self._alert(shard, lost_at, kind=AlertKind.RESOLVED, text=text))
+        self._tell_holder(shard, f"{self._me} holds the Lease again")
 
     def lost(self, shard: int) -> None:
         """It does not any more, and not by its own will."""
@@ -92,6 +89,11 @@ class Standing:
         self._changed(shard, "handed_over")
         _log.info("shard handed over", shard=shard, targets=sorted(self._targets[shard]))
 
+    def taken(self, shard: int, holder: str) -> None:
+        """Another replica acts for it: what people were told of a loss is over."""
+        name, _, _ = holder.rpartition("_")
+        self._tell_holder(shard, f"{name or holder} holds the Lease now")
+
     def succeeded(self, lease: str) -> None:
         """A write of the Lease went through."""
         self._failures.pop(lease, None)
@@ -101,6 +103,12 @@ class Standing:
         if self._failures.get(lease) != sentence:
             self._failures[lease] = sentence
             _log.warning("lease call failed", lease=lease or "all", sentence=sentence)
+
+    def _tell_holder(self, shard: int, who: str) -> None:
+        lost_at = self._lost_at.pop(shard, None)
+        if lost_at is not None:
+            text = f"{who} and watches {self._names(shard)}."
+            self._post(self._alert(shard, lost_at, kind=AlertKind.RESOLVED, text=text))
 
     def _names(self, shard: int) -> str:
         return ", ".join(sorted(self._targets[shard])) or "no target"

@@ -22,6 +22,7 @@ from watchdog.core.elector import (
     looked,
     may_give_back,
     next_lease,
+    renewed_by_another,
     trying,
 )
 
@@ -114,6 +115,23 @@ def test_only_a_change_starts_the_wait_anew(other: Lease | None) -> None:
 def test_F79_the_instants_in_a_lease_are_not_read() -> None:
     seen = looked(View(me="a"), replace(OTHER, renewed="1970-01-01T00:00:00.000000Z"), now=100.0)
     assert free_at(seen) == 115.0
+
+
+@pytest.mark.parametrize(
+    ("seen", "lease", "holder"),
+    [
+        pytest.param(OTHER, replace(OTHER, renewed="u"), "b", id="renewed"),
+        pytest.param(OTHER, OTHER, "", id="silent"),
+        pytest.param(MINE, OTHER, "", id="F42 named just now, by itself or by hand"),
+        pytest.param(None, OTHER, "", id="the first look"),
+        pytest.param(OTHER, None, "", id="deleted"),
+        pytest.param(OTHER, replace(GIVEN_BACK, renewed="u"), "", id="given back"),
+        pytest.param(GIVEN_BACK, replace(GIVEN_BACK, renewed="u"), "", id="held by nobody"),
+        pytest.param(MINE, replace(MINE, renewed="u"), "", id="my own renewal, its answer lost"),
+    ],
+)
+def test_who_else_is_seen_to_hold_it(seen: Lease | None, lease: Lease | None, holder: str) -> None:
+    assert renewed_by_another(view(seen), lease) == holder
 
 
 @pytest.mark.parametrize("lease", [OTHER, GIVEN_BACK, None], ids=["another's", "given back", "F42 deleted"])

@@ -157,6 +157,14 @@ def is_alive(view: View, *, now: float, timing: Timing = TIMING) -> bool:
     return view.lease is not None and bool(view.lease.holder) and now < free_at(view, timing=timing)
 
 
+def renewed_by_another(view: View, lease: Lease | None) -> str:
+    """Who else is seen to hold the Lease, by a renewal since the last look; "" for nobody: a name alone may be old."""
+    if lease is None or view.lease is None or lease.holder in ("", view.me):
+        return ""
+    is_renewed = lease.holder == view.lease.holder and lease.renewed != view.lease.renewed
+    return lease.holder if is_renewed else ""
+
+
 def next_lease(view: View, move: Move, *, wall: str, timing: Timing = TIMING) -> Lease:
     """What to write for this move; ``wall`` is the time of day for whoever reads the object."""
     before = view.lease or Lease()
