@@ -170,7 +170,8 @@ def _fleet(settings: Settings, rules: RuleSet, cluster: Cluster) -> Fleet:
     if namespace is None or settings.dry_run:
         return Fleet(size)  # one process has all of them
     is_shared = settings.leader_election and settings.shards > 1
-    return Fleet(size, census=lambda: last_rollbacks(cluster, namespace), is_shared=is_shared)
+    instance = instance_name(namespace, name_in_leases(settings))
+    return Fleet(size, census=lambda: last_rollbacks(cluster, namespace, instance=instance), is_shared=is_shared)
 
 
 def _shards(settings: Settings, rules: RuleSet) -> list[dict[str, list[str]]]:

@@ -13,21 +13,22 @@ from tests.cluster.watching import Dog, vouch
 from watchdog.cluster.client import Cluster, RefusedError
 from watchdog.cluster.journal import last_rollbacks
 from watchdog.core.decision import STORM_SECONDS
+from watchdog.core.ownership import instance_name
 from watchdog.fleet import Fleet
 
 
-def half(bank: Bank, cluster: Cluster, number: int, fleet: Fleet) -> Dog:
-    """A process that has one of the bank's Services for its only target."""
+def half(bank: Bank, cluster: Cluster, number: int, fleet: Fleet, *, name: str = "canary-watchdog") -> Dog:
+    """A process of an installation that has one of the bank's Services for its only target."""
     service = bank.target.services[number]
     fields = {"target": f"{service.name}-{secrets.token_hex(3)}", "services": [service.model_dump(mode="json")]}
-    return Dog(bank, cluster, bank.namespace, fleet=fleet, fields=fields)
+    return Dog(bank, cluster, bank.namespace, name, fleet=fleet, fields=fields)
 
 
 async def test_F51_S12_what_another_process_rolled_back_counts(cluster: Cluster, bank: Bank) -> None:
     vouch(bank)
 
     async def census() -> Mapping[str, float]:
-        return await last_rollbacks(cluster, bank.namespace)
+        return await last_rollbacks(cluster, bank.namespace, instance=instance_name(bank.namespace, "canary-watchdog"))
 
     first, second = (half(bank, cluster, number, Fleet(2, census=census, is_shared=True)) for number in (0, 1))
     assert await first.decides() == "rollback"
@@ -42,6 +43,20 @@ async def test_F51_S12_what_another_process_rolled_back_counts(cluster: Cluster,
     assert second.switches() == ["frontend-service"]
 
 
+async def test_F51_F94_what_another_installation_rolled_back_does_not_count(cluster: Cluster, bank: Bank) -> None:
+    """Its journals are in the same namespace, and its targets are none of the fleet."""
+    vouch(bank)
+
+    def fleet(name: str) -> Fleet:
+        instance = instance_name(bank.namespace, name)
+        return Fleet(1, census=lambda: last_rollbacks(cluster, bank.namespace, instance=instance))
+
+    first, second = (half(bank, cluster, number, fleet(name), name=name) for number, name in enumerate(("dog", "cat")))
+    assert await first.decides() == "rollback"
+    assert await second.decides() == "rollback"
+    assert second.switches() == ["frontend-service"]
+
+
 async def test_F51_S12_of_two_processes_that_decide_at_once_one_acts_at_most(cluster: Cluster, bank: Bank) -> None:
     vouch(bank)
     both_have_looked = asyncio.Barrier(2)
@@ -52,7 +67,7 @@ async def test_F51_S12_of_two_processes_that_decide_at_once_one_acts_at_most(clu
         async def census() -> Mapping[str, float]:
             nonlocal looks
             looks += 1
-            found = await last_rollbacks(cluster, bank.namespace)
+            found = await last_rollbacks(cluster, bank.namespace, instance=instance_name(bank.namespace))
             if looks == 1:
                 assert found == {}
                 await both_have_looked.wait()

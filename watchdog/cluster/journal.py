@@ -25,13 +25,12 @@ LABELS = {"app.kubernetes.io/managed-by": "canary-watchdog"}
 _SELECTOR = {"labelSelector": ",".join(f"{key}={value}" for key, value in LABELS.items())}
 
 
-async def last_rollbacks(cluster: Cluster, namespace: str) -> dict[str, float]:
-    """When each target was last rolled back, in Unix seconds, as the journals of a namespace say. Raises ClusterError.
+async def last_rollbacks(cluster: Cluster, namespace: str, *, instance: str) -> dict[str, float]:
+    """When an instance last rolled back each target, in Unix seconds, as the journals of a namespace say.
 
-    What cannot be read is left out: whoever watches that target tells of it.
+    What cannot be read is left out: whoever watches that target tells of it. Raises ClusterError.
     """
-    listed = await cluster.get(f"/api/v1/namespaces/{namespace}/configmaps", query=_SELECTOR)
-    found = (tripped_at(item.get("data") or {}) for item in listed.get("items") or ())
+    found = (tripped_at(data) for data in await _journals(cluster, namespace, instance=instance))
     return dict(each for each in found if each is not None)
 
 
@@ -40,15 +39,21 @@ async def open_trips(cluster: Cluster, namespace: str, *, instance: str) -> dict
 
     What cannot be read is left out: whoever watches that target tells of it.
     """
-    listed = await cluster.get(f"/api/v1/namespaces/{namespace}/configmaps", query=_SELECTOR)
     found: dict[str, Trip] = {}
-    for item in listed.get("items") or ():
-        data, annotations = item.get("data") or {}, item["metadata"].get("annotations") or {}
-        if "trip" in data and "target" in data and not other_manager(annotations, instance):
+    for data in await _journals(cluster, namespace, instance=instance):
+        if "trip" in data and "target" in data:
             with contextlib.suppress(UnreadableRecordError):
                 journal = read_journal(data, target=data["target"])
                 found |= {journal.target: journal.trip} if journal.trip else {}
     return found
+
+
+async def _journals(cluster: Cluster, namespace: str, *, instance: str) -> list[dict[str, str]]:
+    """The data of those that no other instance keeps."""
+    listed = await cluster.get(f"/api/v1/namespaces/{namespace}/configmaps", query=_SELECTOR)
+    items = listed.get("items") or ()
+    ours = (each for each in items if not other_manager(each["metadata"].get("annotations") or {}, instance))
+    return [each.get("data") or {} for each in ours]
 
 
 class JournalStore(Protocol):
