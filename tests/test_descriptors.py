@@ -21,6 +21,7 @@ from tests.stack.banking import REPOSITORY
 from tests.stack.ports import free_port
 from tests.stack.process import Child
 from tests.stack.wait import eventually
+from tests.stories.mounts import Mount
 from watchdog.sim.server import Refuse
 from watchdog.sim.world import SimulatedWorld
 
@@ -50,13 +51,15 @@ def is_well(port: int, path: str = "/readyz") -> bool:
         return False
 
 
-def watchdog(folder: Path, *, kubeconfig: Path, page: str, port: int) -> Child:
-    """Asks a page each second, by a connection of its own each time."""
+def asking(page: str) -> str:
+    """A rule file that asks a page each second, by a connection of its own each time."""
     rule: dict[str, Any] = {"alert": "Page", "http": {"url": page}, "for": "1s", "threshold": {"max": 0}}
     target = {"target": "banking-app", "namespace": "banking-app", "services": SERVICES, "interval": "1s"}
-    rules = folder / "rules"
-    rules.mkdir()
-    (rules / "banking-app.yaml").write_text(yaml.safe_dump(target | {"rules": [rule]}))
+    return yaml.safe_dump(target | {"rules": [rule]})
+
+
+def watchdog(folder: Path, *, rules: Path, kubeconfig: Path, port: int) -> Child:
+    """The process."""
     environment = {
         "WATCHDOG_RULES": str(rules),
         "WATCHDOG_KUBECONFIG": str(kubeconfig),
@@ -71,7 +74,9 @@ def watchdog(folder: Path, *, kubeconfig: Path, page: str, port: int) -> Child:
 async def test_F84_without_a_free_descriptor_it_is_not_ready_and_goes_on_when_there_are_some(tmp_path: Path) -> None:
     port = free_port()
     async with SimulatedWorld(active="green", history=0) as world, serving(sending(http("well"))) as page:
-        child = watchdog(tmp_path, kubeconfig=world.kubeconfig, page=page.url, port=port)
+        rules = Mount(tmp_path / "rules")
+        rules.bring(banking=asking(page.url))
+        child = watchdog(tmp_path, rules=rules.folder, kubeconfig=world.kubeconfig, port=port)
         child.start()
 
         def lines(event: str) -> list[dict[str, Any]]:
@@ -85,6 +90,8 @@ async def test_F84_without_a_free_descriptor_it_is_not_ready_and_goes_on_when_th
         try:
             await eventually(lambda: is_well(port), "it is ready")
             await eventually(lambda: "ok" in outcomes(), "the page was seen")
+            rules.bring(banking=asking(page.url) + "# again")
+            await eventually(lambda: lines("rules reloaded"), "all is loaded that a changed file needs")
             with starved(child.pid):
                 await world.kubernetes.fail(Refuse())  # which cuts the connection that it has
                 await world.kubernetes.heal()
@@ -93,6 +100,8 @@ async def test_F84_without_a_free_descriptor_it_is_not_ready_and_goes_on_when_th
                 seen = len(outcomes())
                 await eventually(lambda: outcomes()[seen:].count("error") >= 3, "three slots without a connection")
                 assert EXHAUSTED in lines("measured")[-1]["reason"]
+                await eventually(lambda: lines("rules not looked at"), "a look at the rule files failed")
+                assert EXHAUSTED in lines("rules not looked at")[-1]["sentence"]
                 assert not is_well(port)
                 assert not is_well(port, "/livez")
             seen = len(outcomes())
@@ -100,6 +109,7 @@ async def test_F84_without_a_free_descriptor_it_is_not_ready_and_goes_on_when_th
             await eventually(lambda: "ok" in outcomes()[seen:], "the page was seen again")
             requests = world.kubernetes.requests
             await eventually(lambda: world.kubernetes.requests > requests, "the cluster was seen again")
+            assert not lines("rules refused"), "nobody has changed them"
         finally:
             child.stop()
     assert child.exit_code == 0

@@ -167,6 +167,7 @@ def test_F68_all_problems_of_all_files_are_told(tmp_path: Path) -> None:
     [
         pytest.param(".", "no rule file in this folder; add one ending in .yaml", id="an empty folder"),
         pytest.param("none", "this is not a file, or a link to nothing; put a YAML file here", id="nothing there"),
+        pytest.param("a" * 300, "this cannot be read (File name too long); let the watchdog read it", id="not seen"),
     ],
 )
 def test_nothing_to_read_is_a_problem(tmp_path: Path, path: str, problem: str) -> None:

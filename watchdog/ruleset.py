@@ -1,12 +1,15 @@
 """Reads rule files: the set of targets, or the problems of all files at once.
 
-Law: a set is whole or it is not there; whatever goes wrong while reading is a problem, not an exception.
+Law: a set is whole or it is not there; whatever goes wrong while reading is a problem, not an exception. Where the
+machine has no means to look, nothing is known of the files: that is an OSError.
 """
 
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ from watchdog.core.rules.rulefile import RuleFile, parse_rule_file
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _CONFIG_MAP = "..data"
 _ATTEMPTS = 3
+_NO_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,12 @@ def fingerprint(folder: Path) -> str:
 
 def is_swapped_whole(folder: Path) -> bool:
     """True for a mounted ConfigMap: no file of it is ever seen half written."""
-    return (folder / _CONFIG_MAP).is_dir()
+    return _is_folder(folder / _CONFIG_MAP)
+
+
+def _is_folder(path: Path) -> bool:
+    """As far as it can be seen; why it cannot is told when it is read."""
+    return os.path.isdir(path)  # noqa: PTH112 - the Path's own raises that
 
 
 def check_rules(*paths: Path) -> tuple[dict[str, Target], tuple[Problem, ...]]:
@@ -99,7 +108,7 @@ class _Reading:
 def _read(paths: Sequence[Path]) -> _Reading:
     whole, seen = _Reading(), set[Path]()
     for path in paths:
-        reading = _read_folder(path) if path.is_dir() else _read_files({str(path): path})
+        reading = _read_folder(path) if _is_folder(path) else _read_files({str(path): path})
         for name, text in reading.texts.items():
             if (real := Path(name).resolve()) not in seen:
                 seen.add(real)
@@ -187,4 +196,6 @@ def _read_file(name: str, path: Path) -> str | Problem:
 
 
 def _unreadable(name: Path | str, error: OSError) -> Problem:
+    if error.errno in _NO_MEANS:
+        raise error
     return Problem(str(name), 1, 1, "R101", f"this cannot be read ({error.strerror}); let the watchdog read it")
