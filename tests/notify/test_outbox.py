@@ -252,6 +252,19 @@ async def test_F74_a_digest_that_cannot_be_delivered_is_tried_again_whole(
     assert results == [("webhook", "delivered")] * 13
 
 
+async def test_F74_a_digest_tells_in_the_order_of_what_happened(
+    receiver: Receiver, results: list[tuple[str, str]]
+) -> None:
+    """What failed is tried after the others: a rule would fire in the last line that is at rest in the one above."""
+    receiver.replies = [Reply(503)] * QUICK.attempts
+    async with running(webhook(receiver), results=results, pace=STORM) as outbox:
+        for number in range(13):
+            outbox.post(replace(switched(f"t-{number}"), target=f"app-{number}"))
+        await eventually(lambda: len(results) == 13, "all are delivered")
+    gathered = receiver.received[-1].document
+    assert [note["name"] for note in gathered["notes"]] == [f"switched app-{number}" for number in (0, 11, 12)]
+
+
 async def test_close_sends_what_is_left(receiver: Receiver) -> None:
     receiver.replies = [Reply(503), Reply(503)]
     keys = [f"k{n}" for n in range(20)]

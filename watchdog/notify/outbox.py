@@ -213,7 +213,7 @@ class Outbox:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace.gather):
                 await self._closing.wait()
-        gathered = list(lane.waiting)
+        gathered = sorted(lane.waiting, key=lambda each: each.posted_at)
         lane.waiting.clear()
         return gathered
 
