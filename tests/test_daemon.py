@@ -8,13 +8,17 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import requests
+
 from tests.core.making import target
 from tests.sources.raw_server import http, sending, serving
-from tests.stack.wait import eventually
+from tests.stack.ports import free_port
+from tests.stack.wait import eventually, wait_until
 from watchdog import daemon
 from watchdog.announce import Silent
 from watchdog.core.model import Outcome, RuleState
 from watchdog.core.rules.language import BOUND_THEMSELVES, KINDS, Rule, Target
+from watchdog.notify.outbox import Result
 from watchdog.ruleset import RuleSet
 from watchdog.settings import ElasticsearchSettings, PrometheusSettings, Settings
 from watchdog.sim.world import SimulatedWorld
@@ -71,3 +75,20 @@ async def test_every_kind_of_rule_reaches_its_source() -> None:
     assert (ear.states["prometheus"].value or 0) > 0
     for kind in ("burn_rate", "compare"):
         assert f"Prometheus at {world.prometheus_url}" in ear.states[kind].reason
+
+
+async def test_F95_the_first_alert_that_is_lost_is_an_increase() -> None:
+    """Of a series that begins with it Prometheus' increase() sees no step."""
+    where = f"127.0.0.1:{free_port()}"
+    watched = target(services=SERVICES, rules=[{"alert": "Dead", "kubernetes": {"count": "crash_loops"}}])
+    async with SimulatedWorld(active="green", history=0) as world:
+        settings = Settings(kubeconfig=world.kubeconfig, slack_webhook_url="http://127.0.0.1:1/", listen=where)
+        running = asyncio.create_task(daemon.run(settings, RuleSet((watched,), "1")))
+        scraped = await asyncio.to_thread(
+            wait_until, lambda: requests.get(f"http://{where}/metrics", timeout=10).text, "it is scraped"
+        )
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    shown = {line for line in scraped.splitlines() if line.startswith("watchdog_alerts_total{")}
+    assert shown == {f'watchdog_alerts_total{{result="{result}",sink="slack"}} 0.0' for result in Result}

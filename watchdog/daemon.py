@@ -18,7 +18,7 @@ from watchdog.cluster.client import Cluster
 from watchdog.core.rules.language import Target
 from watchdog.installation import Installation, install
 from watchdog.loop import Watch
-from watchdog.notify.outbox import Outbox
+from watchdog.notify.outbox import Outbox, Result
 from watchdog.notify.sinks import sinks_of, without_address
 from watchdog.rights import warn_of_missing_permissions
 from watchdog.roster import Roster
@@ -52,7 +52,9 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         clients = await stack.enter_async_context(Clients(settings))
         clients.open_for(rules.targets)
         cluster = await stack.enter_async_context(await Cluster.connect(settings.kubeconfig, settings.kube_context))
-        outbox = Outbox(sinks_of(settings), on_result=metrics.alerted)
+        sinks = sinks_of(settings)
+        metrics.alerts_go_to((sink.name for sink in sinks), results=Result)
+        outbox = Outbox(sinks, on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)
         parts = install(
             settings,

@@ -9,6 +9,7 @@ Names and types: https://prometheus.io/docs/practices/naming/.
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 import prometheus_client
 from prometheus_client import (
@@ -140,6 +141,11 @@ class Metrics:
     def written(self, kind: str, result: str) -> None:
         """A write to the API server came to an end."""
         self._writes.labels(kind, result).inc()
+
+    def alerts_go_to(self, sinks: Iterable[str], *, results: Iterable[str]) -> None:
+        """Each result at each sink is counted from 0, so that increase() sees the first alert that is lost."""
+        for sink, result in product(sinks, results):
+            self._alerts.labels(sink, result)
 
     def alerted(self, sink: str, result: str) -> None:
         """An alert came to an end at a sink: what an outbox tells its ``on_result``."""
