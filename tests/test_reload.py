@@ -481,6 +481,7 @@ async def test_F68_F70_a_daemon_keeps_its_rules_when_a_config_map_is_refused_and
     write(tmp_path / "..1", "bank.yaml", backend())
     async with daemon(tmp_path) as dog:
         await dog.has("watchdog_rule_value", 0.0, target="bank", alert="Errors")
+        await dog.has("watchdog_interval_seconds", 1.0, target="bank")
         await dog.has("watchdog_rules_last_reload_successful", 1.0)
         first = await asyncio.to_thread(dog.value, "watchdog_rules_last_reload_success_timestamp_seconds")
         swap("..2", bank=backend("-"))

@@ -63,6 +63,7 @@ class Telling:
 
     def ticked(self, target: Target, *, seconds: float, missed: int, complete: bool) -> None:
         """The tick's gauges; readiness once the cluster was seen."""
+        self._metrics.due_each(target.target, target.interval)
         self._metrics.slots_missed(target.target, missed)
         if complete:
             self._metrics.tick_completed(target.target, at=time.time(), duration=seconds)

@@ -74,6 +74,9 @@ def test_ticks() -> None:
     metrics.tick_completed("a", at=1000.5, duration=0.3)
     metrics.tick_completed("a", at=1015.5, duration=0.2)
     metrics.slots_missed("a", 3)
+    assert value(metrics, "watchdog_interval_seconds", target="a") == 0
+    metrics.due_each("a", 15)
+    assert value(metrics, "watchdog_interval_seconds", target="a") == 15
     assert value(metrics, "watchdog_last_tick_timestamp_seconds", target="a") == 1015.5
     assert value(metrics, "watchdog_ticks_total", target="a") == 2
     assert value(metrics, "watchdog_missed_slots_total", target="a") == 3
@@ -151,6 +154,7 @@ def test_the_last_tick_of_a_watch_that_has_to_leave_brings_nothing_back() -> Non
         metrics.rule_evaluated(target, state(alert, Phase.FIRING, Outcome.BREACH, 1))
         metrics.tick_completed(target, at=1, duration=1)
         metrics.slots_missed(target, 1)
+        metrics.due_each(target, 15)
         metrics.decided(target, "nothing_firing")
     assert about(metrics, "gone") == about(metrics, "Old") == []
     assert value(metrics, "watchdog_ticks_total", target="stays") == 1

@@ -115,6 +115,10 @@ class Metrics:
         """A tick went through; ``at`` is its end in Unix seconds, ``duration`` is seconds."""
         self._ticks.completed(target, at=at, duration=duration)
 
+    def due_each(self, target: str, interval: float) -> None:
+        """How many seconds lie between two slots of this target."""
+        self._ticks.due_each(target, interval)
+
     def slots_missed(self, target: str, count: int) -> None:
         """That many slots passed without a tick."""
         self._ticks.missed(target, count)
@@ -165,20 +169,27 @@ class _TickMetrics:
             buckets=_TICK_BUCKETS,
             registry=registry,
         )
+        self._interval = Gauge(
+            "watchdog_interval_seconds",
+            "How often a tick is due; 0 before the first one.",
+            ["target"],
+            registry=registry,
+        )
         self._count = Counter("watchdog_ticks", "Ticks that completed.", ["target"], registry=registry)
         self._missed = Counter(
             "watchdog_missed_slots", "Slots that passed without a tick.", ["target"], registry=registry
         )
+        self._all = (self._last, self._duration, self._interval, self._count, self._missed)
 
     def keep(self, targets: Iterable[str]) -> None:
         before, self._kept = self._kept, set(targets)
         for target in before - self._kept:
-            for metric in (self._last, self._duration, self._count, self._missed):
+            for metric in self._all:
                 metric.remove_by_labels({"target": target})
         for target in self._kept:
             # A counter that exists from the start lets rate() and increase() see its first step. The gauge stands at
             # 0 until the first tick: an alert on its age then also catches a target that never ticked.
-            for metric in (self._last, self._duration, self._count, self._missed):
+            for metric in self._all:
                 metric.labels(target)
 
     def completed(self, target: str, *, at: float, duration: float) -> None:
@@ -186,6 +197,10 @@ class _TickMetrics:
             self._last.labels(target).set(at)
             self._duration.labels(target).observe(duration)
             self._count.labels(target).inc()
+
+    def due_each(self, target: str, interval: float) -> None:
+        if target in self._kept:
+            self._interval.labels(target).set(interval)
 
     def missed(self, target: str, count: int) -> None:
         if target in self._kept:
