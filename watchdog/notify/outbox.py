@@ -44,8 +44,9 @@ class Sink(Protocol):
 
 
 class Result(StrEnum):
-    """What became of an alert at a sink."""
+    """What became of an alert at a sink; one that is late is still tried, and comes to another end."""
 
+    LATE = "late"
     DELIVERED = "delivered"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
@@ -260,6 +261,7 @@ class Outbox:
             return
         if not parcel.is_late:
             parcel.is_late = True
+            self._count(lane, Result.LATE)
             _log.warning("alert late", reason=str(failure), **_fields(lane, parcel))
         self._enqueue(lane, parcel)
 
