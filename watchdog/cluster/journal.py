@@ -100,6 +100,8 @@ class ConfigMapJournal:
         try:
             written = await (self._create(journal) if self._version is None else self._replace(journal))
         except NotFoundError:
+            if before is None:
+                raise  # it is its namespace that is not there
             self._version = None  # somebody deleted it: what is known here is written anew
             await self.save(journal)
         except (ConflictError, UnreachableError) as error:
@@ -108,6 +110,8 @@ class ConfigMapJournal:
                 return
             if isinstance(error, ConflictError) and self._version == before:
                 raise RejectedError(f"{error}; and nobody else has written it") from error
+            if self._version not in (before, None):
+                raise ConflictError(f"{error}; and another writer has written it meanwhile") from error
             raise
         else:
             self._version = written["metadata"]["resourceVersion"]
