@@ -591,6 +591,68 @@ async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> N
     assert f"somebody removed {mark} from its Services" in stage.ear.alerts[-1].text
 
 
+def replace_services(stage: Stage, *services: str) -> None:
+    """``kubectl replace``, Terraform or Argo CD's ``Replace=true``: the Services as a file has them, without our marks."""
+    for service in services:
+        spec = {"selector": stage.world.selector_of(service, "green")}
+        change = {"metadata": {"annotations": None}, "spec": spec}
+        stage.world.patch("services", service, change, manager="kubectl-replace", whole=("selector",))
+
+
+BOTH = ("backend-service", "frontend-service")
+
+
+@pytest.mark.parametrize("services", [BOTH, BOTH[1:]], ids=["all of them", "one of them"])
+async def test_F61_a_switch_that_is_undone_together_with_its_mark_is_done_again_twice(
+    stage: Stage, services: tuple[str, ...]
+) -> None:
+    await stage.tick()
+    for _ in range(10):
+        replace_services(stage, *services)
+        await stage.tick()
+    assert {stage.world.active_colors()[each] for each in services} == {"green"}
+    assert stage.switches().count("frontend-service") == 3
+    assert stage.replicas("green") == [3, 3]
+    assert any("kubectl-replace" in alert.text for alert in stage.ear.alerts), "people are told who it was"
+
+
+async def test_F61_what_lost_its_mark_and_has_the_traffic_gets_its_pods_back(stage: Stage) -> None:
+    await stage.tick_until(lambda: stage.replicas("green") == [0, 0])
+    for _ in range(5):
+        replace_services(stage, *BOTH)
+        await stage.tick()
+    assert (stage.colors(), stage.replicas("green")) == ({"green"}, [3, 3])
+
+
+async def test_F63_a_newer_release_that_comes_without_our_mark_ends_the_rollback(stage: Stage) -> None:
+    await stage.tick()
+    stage.script.answers["green"] = WELL
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.deploy(deployment, "bank:mended")
+    await asyncio.sleep(0.05)
+    replace_services(stage, *BOTH)
+    await stage.tick()
+    assert (stage.colors(), stage.switches()) == ({"green"}, list(BOTH))
+    assert stage.journal().finished[-1].superseded
+
+
+async def test_F46_a_good_color_that_goes_with_a_revert_is_restored_and_the_rollback_goes_on(stage: Stage) -> None:
+    await stage.tick_until(lambda: stage.replicas("green") == [0, 0])
+    stage.now += 120  # ready_timeout is over
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.scale(deployment, 3)
+    stage.world.switch("green", manager="argocd-controller")
+    stage.world.cluster.controllers.pod_ready_delay = 3600
+    for _ in range(5):
+        await stage.tick()
+        await asyncio.sleep(0.02)
+    assert stage.journal().trip is not None, "it has switched, and is not given up"
+    assert stage.ear.told(Event.DECISION)[-1] == "good_not_ready"
+    assert not any("nothing was switched" in alert.text for alert in stage.ear.alerts)
+
+
 async def test_F61_a_switch_that_is_undone_once_is_done_again(stage: Stage) -> None:
     await stage.tick()
     stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")

@@ -20,7 +20,7 @@ from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import ENDS, Plan, ScaleDown, Stage, Step, ended, give_pods_back, is_verified, plan
+from watchdog.core.plan import ENDS, Plan, ScaleDown, Stage, Step, SwitchSelector, ended, give_pods_back, is_verified, plan
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
@@ -134,6 +134,8 @@ class TripRunner:
         for step in todo.steps:
             await self._write(step, trip, now=now)
             self._announcer.step(step)
+            if isinstance(step, SwitchSelector):
+                self._note_switched(step.service.name, trip)
             if isinstance(step, ScaleDown):
                 self._scaled_down[trip.id, step.deployment.name] += 1
                 self._count_scale_downs(trip)
@@ -146,6 +148,13 @@ class TripRunner:
             await self._close(trip, todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
+
+    def _note_switched(self, service: str, trip: Trip) -> None:
+        """In memory; the next writing of the journal says so too."""
+        trip = self._known.journal.trip or trip
+        if service not in trip.switched:
+            trip = replace(trip, switched=(*trip.switched, service))
+            self._known.journal = replace(self._known.journal, trip=trip)
 
     def _tell_of_long_wait(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
         """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is."""

@@ -12,6 +12,7 @@ from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt
 from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
+from watchdog.core.plan import Stage, plan
 from watchdog.core.rules.language import Target
 
 
@@ -258,6 +259,15 @@ def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
     assert reason(decision) is Reason.CONTESTED
     assert isinstance(decision, Hold)
     assert f"'kubectl -n banking-app annotate service backend frontend {TRIP}-' ends" in decision.sentence
+
+
+def test_F61_a_contested_rollback_without_marks_ends_though_the_good_color_is_not_ready() -> None:
+    within = target()
+    begun = trip(reapplied=2, switched=("backend", "frontend"))
+    seen = status(within, ready={"blue": 0})
+    journal = replace(known(within, seen), trip=begun)
+    assert reason(deciding(within, seen, tripped=(), journal=journal)) is None
+    assert plan(within, begun, seen, verified_since=None, well=False, now=NOW).stage is Stage.SUPERSEDED
 
 
 @pytest.mark.parametrize("reapplied", [0, 1])

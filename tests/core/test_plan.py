@@ -129,6 +129,14 @@ def test_an_old_trip_that_has_switched_nothing_is_void(
     assert found.stage is stage
 
 
+def test_F43_a_contested_trip_that_was_won_and_whose_marks_are_closed_was_not_withdrawn() -> None:
+    """Its process died before the journal said so too."""
+    within = target()
+    seen = status(within, ("blue", "blue"), deployment_fields={"green": {"replicas": 0}})
+    found = plan(within, trip(reapplied=2), seen, verified_since=NOW - 60, well=True, now=NOW)
+    assert (found.stage, found.recovered) == (Stage.FINISHED, True)
+
+
 SMALL = {"ready": {"blue": 1, "green": 10}}
 
 

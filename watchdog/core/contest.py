@@ -20,13 +20,25 @@ _ARGO_CD = "argocd"
 _FLUX = "kustomize-controller"
 
 
+def has_begun(status: TargetStatus, trip: Trip) -> bool:
+    """True when a Service was switched, even if somebody has undone it since."""
+    return any(service.color == trip.good or was_undone(service, trip) for service in status.services)
+
+
 def was_undone(service: ServiceStatus, trip: Trip) -> bool:
-    """True when this trip had switched the Service, and it selects something else again."""
-    return TRIP in service.annotations and service.color != trip.good
+    """True when this trip had switched the Service, and it selects something else again.
+
+    Who replaces the whole Service takes our mark away with the selector; the journal knows it still.
+    """
+    return (TRIP in service.annotations or service.name in trip.switched) and service.color != trip.good
 
 
 def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
     """The Services that are not switched another time. What Flux undid is, as soon as Flux leaves it alone."""
+    return () if is_withdrawn(status, trip) else _fought_for(status, trip)
+
+
+def _fought_for(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
     if trip.reapplied < MOST_REAPPLIED or is_superseded(status, trip):
         return ()
     return tuple(each for each in status.services if was_undone(each, trip) and not (each.flux_off and is_flux(each)))
@@ -37,7 +49,7 @@ def left_without_pods(status: TargetStatus, trip: Trip) -> tuple[DeploymentStatu
 
     A release that fails is better than no pods at all.
     """
-    has_traffic = (service.name for service in contested(status, trip) if service.color == trip.bad)
+    has_traffic = (service.name for service in _fought_for(status, trip) if service.color == trip.bad)
     found = (status.deployments[name, trip.bad] for name in has_traffic)
     return tuple(each for each in found if each.replicas == 0 < saved_replicas(each))
 
@@ -55,8 +67,12 @@ def is_superseded(status: TargetStatus, trip: Trip) -> bool:
 
 
 def is_withdrawn(status: TargetStatus, trip: Trip) -> bool:
-    """True when a person has taken the marks of a contested trip off its Services, as the page says: it is to end."""
-    return trip.reapplied >= MOST_REAPPLIED and not any(TRIP in service.annotations for service in status.services)
+    """True when the marks of a contested trip are off its Services: it is to end.
+
+    A person has taken them off, as the page says, or who undid it once more. At its own end they are off as well.
+    """
+    is_contested = trip.reapplied >= MOST_REAPPLIED and any(each.color != trip.good for each in status.services)
+    return is_contested and not any(TRIP in each.annotations for each in status.services)
 
 
 def is_gitops(manager: str) -> bool:

@@ -5,7 +5,6 @@ Law: a guard knows of no other guard; which of them are asked, and in which orde
 
 from watchdog.core import contest
 from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
-from watchdog.core.contest import is_superseded
 from watchdog.core.decision import STORM_SECONDS, Hold, Reason, Situation
 from watchdog.core.durations import show_duration
 from watchdog.core.inforce import LAG_SECONDS
@@ -174,9 +173,10 @@ def good_is_hopeless(situation: Situation) -> Hold | None:
 
     What only has to get ready is waited for by the plan; half a rollback that waits is told to people at once.
     """
-    if situation.journal.trip and is_superseded(situation.status, situation.journal.trip):
+    status, trip = situation.status, situation.journal.trip
+    if trip and (contest.is_superseded(status, trip) or contest.is_withdrawn(status, trip)):
         return None
-    begun = any(service.color == situation.good for service in situation.status.services)
+    begun = trip is not None and contest.has_begun(status, trip)
     return _hold_for(situation, Hopeless, Unready) if begun else _hold_for(situation, Hopeless)
 
 

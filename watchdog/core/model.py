@@ -224,8 +224,9 @@ class Trip:
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
     undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
     for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
-    ``release`` is what ran in the bad color when it was decided, "" when nobody knows. ``altered`` says which write an
-    admission has changed on its way, and ``times_altered`` how often that was.
+    ``release`` is what ran in the bad color when it was decided, "" when nobody knows. ``switched`` names the Services
+    that it has switched, whose marks may be lost. ``altered`` says which write an admission has changed on its way, and
+    ``times_altered`` how often that was.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Trip:
     overrides: tuple[str, ...] = ()
     undoes: str = ""
     release: str = ""
+    switched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.contest import is_superseded, is_withdrawn, left_without_pods
+from watchdog.core.contest import has_begun, is_superseded, is_withdrawn, left_without_pods
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
@@ -152,7 +152,7 @@ def plan(
     """
     because = _why_unwanted(trip, status)
     if because:
-        steps = _closes(trip, status, recovered=False)
+        steps = (*give_pods_back(trip, status), *_closes(trip, status, recovered=False))
         return Plan(stage=Stage.SUPERSEDED, steps=steps, sentence=f"ended, because {because}")
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
@@ -206,8 +206,7 @@ def _counted(endpoints: Mapping[str, int]) -> str:
 
 
 def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Plan | None:
-    has_switched = any(service.color == trip.good or TRIP in service.annotations for service in status.services)
-    if has_switched or now - left_at <= VOID_SECONDS:
+    if has_begun(status, trip) or now - left_at <= VOID_SECONDS:
         return None
     age = show_duration(round(now - trip.started_at))
     return _giving_up(trip, status, sentence=f"void: decided {age} ago, and nobody carried it on")
@@ -257,7 +256,7 @@ def _restoring(
     lacking = dict.fromkeys(each.sentence for each in found if isinstance(each, Unready))
     because = "; ".join(["", *filter(None, limits), *lacking])
     is_late = now > trip.started_at + target.rollback.ready_timeout
-    if is_late and len(services) == len(status.services):
+    if is_late and not has_begun(status, trip):
         timeout = show_duration(target.rollback.ready_timeout)
         sentence = f"given up: {trip.good} did not get ready within {timeout}{because}"
         return _giving_up(trip, status, sentence=sentence)
@@ -318,7 +317,10 @@ def _why_unwanted(trip: Trip, status: TargetStatus) -> str:
     if is_superseded(status, trip):
         by = ", ".join(sorted({each.selector_manager for each in status.services if each.color == trip.bad}))
         return f"somebody gave the traffic to a newer release of {trip.bad} ({by})"
-    return f"somebody removed {TRIP} from its Services" if is_withdrawn(status, trip) else ""
+    if not is_withdrawn(status, trip):
+        return ""
+    by = ", ".join(sorted({each.selector_manager or "somebody" for each in status.services if each.color != trip.good}))
+    return f"somebody removed {TRIP} from its Services, which {by} had given to another color"
 
 
 def _closes(trip: Trip, status: TargetStatus, *, recovered: bool) -> tuple[Step, ...]:
