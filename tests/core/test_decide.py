@@ -334,7 +334,28 @@ def test_F47_a_new_image_on_the_idle_color_makes_it_untested() -> None:
     decision = deciding(within, pushed, journal=journal)
     assert reason(decision) is Reason.NOT_KNOWN_GOOD
     assert "it is untested" in decision.sentence
-    assert "annotate deployment backend-blue frontend-blue canary-watchdog/known-good=true" in decision.sentence
+    vouching = "annotate --overwrite deployment backend-blue frontend-blue canary-watchdog/known-good=2"
+    assert vouching in decision.sentence, "with the number: what stood there before was said of another revision"
+
+
+def test_F47_deployments_at_different_revisions_are_vouched_for_one_by_one() -> None:
+    within = target()
+    seen = status(within)
+    behind = replace(seen.deployments["frontend", "blue"], revision="7")
+    seen = replace(seen, deployments={**seen.deployments, ("frontend", "blue"): behind})
+    decision = deciding(within, seen, journal=Journal(target=within.target))
+    assert "deployment backend-blue canary-watchdog/known-good=1 && kubectl" in decision.sentence
+    assert "deployment frontend-blue canary-watchdog/known-good=7" in decision.sentence
+
+
+def test_F50_nobody_is_told_to_vouch_for_what_was_itself_rolled_back() -> None:
+    """It would change nothing."""
+    within = target()
+    seen = status(within)
+    stay = Stay(color="blue", release=seen.release("blue"), since=0, ending=Ending.ROLLED_BACK)
+    decision = deciding(within, seen, journal=Journal(target=within.target, stays=(stay,)))
+    assert "vouch" not in decision.sentence
+    assert "watchdog rollback banking-app --even-if not_known_good" in decision.sentence
 
 
 def test_an_open_trip_goes_on_when_good_shrinks_after_the_switch() -> None:

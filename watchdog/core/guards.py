@@ -3,6 +3,8 @@
 Law: a guard knows of no other guard; which of them are asked, and in which order, is said in `core/decide.py`.
 """
 
+from dataclasses import replace
+
 from watchdog.core import contest
 from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
 from watchdog.core.decision import STORM_SECONDS, Hold, Reason, Situation
@@ -113,13 +115,23 @@ def not_known_good(situation: Situation) -> Hold | None:
     why = why_not_known_good(situation.journal, situation.status, situation.good)
     if not why:
         return None
-    names = sorted({service.deployment_of(situation.good) for service in situation.target.services})
-    annotate = f"kubectl -n {situation.target.namespace} annotate deployment {' '.join(names)} {KNOWN_GOOD}=true"
-    sentence = (
-        f"{situation.good} is not known to be good: {why}. To vouch for it as it is: "
-        f"watchdog trust {situation.target.target}, or {annotate}"
-    )
+    sentence = f"{situation.good} is not known to be good: {why}. {_how_to_return(situation)}"
     return Hold(reason=Reason.NOT_KNOWN_GOOD, sentence=sentence)
+
+
+def _how_to_return(situation: Situation) -> str:
+    """What a person types; to vouch for what was itself rolled back would change nothing."""
+    name, status, good = situation.target.target, situation.status, situation.good
+    vouched = replace(situation.journal, vouched={good: status.release(good)})
+    if why_not_known_good(vouched, status, good):
+        return f"To return to it all the same: watchdog rollback {name} --even-if {Reason.NOT_KNOWN_GOOD}"
+    found = {each.name: each.revision for (_, color), each in sorted(status.deployments.items()) if color == good}
+    by_revision = {at: " ".join(each for each in found if found[each] == at) for at in found.values()}
+    annotate = " && ".join(
+        f"kubectl -n {situation.target.namespace} annotate --overwrite deployment {names} {KNOWN_GOOD}={revision}"
+        for revision, names in by_revision.items()
+    )
+    return f"To vouch for it as it is: watchdog trust {name}, or {annotate}"
 
 
 def other_color_breaches(situation: Situation) -> Hold | None:
