@@ -56,7 +56,9 @@ async def test_F38_what_nobody_has_written_is_tried_again(world: SimulatedWorld,
     assert await ours.load() == OURS
 
 
-async def test_F89_what_was_deleted_behind_a_lost_reply_is_written_anew(world: SimulatedWorld, cluster: Cluster) -> None:
+async def test_F89_what_was_deleted_behind_a_lost_reply_is_written_anew(
+    world: SimulatedWorld, cluster: Cluster
+) -> None:
     ours = await begun(cluster)
     world.cluster.delete(CONFIG_MAP, NAME, f"canary-watchdog-{NAME}")
     await world.kubernetes.fail(LoseReply(methods=frozenset({"PATCH"})))

@@ -592,7 +592,7 @@ async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> N
 
 
 def replace_services(stage: Stage, *services: str) -> None:
-    """``kubectl replace``, Terraform or Argo CD's ``Replace=true``: the Services as a file has them, without our marks."""
+    """``kubectl replace``, Terraform, Argo CD's ``Replace=true``: Services as a file has them, without our marks."""
     for service in services:
         spec = {"selector": stage.world.selector_of(service, "green")}
         change = {"metadata": {"annotations": None}, "spec": spec}

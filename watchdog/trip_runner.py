@@ -20,7 +20,18 @@ from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import ENDS, Plan, ScaleDown, Stage, Step, SwitchSelector, ended, give_pods_back, is_verified, plan
+from watchdog.core.plan import (
+    ENDS,
+    Plan,
+    ScaleDown,
+    Stage,
+    Step,
+    SwitchSelector,
+    ended,
+    give_pods_back,
+    is_verified,
+    plan,
+)
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event

@@ -44,6 +44,11 @@ class Desk:
         async with await Cluster.connect(self.world.kubeconfig, None) as cluster:
             await ConfigMapJournal(cluster, namespace, TARGET).save(journal)
 
+    async def journal(self) -> Journal:
+        """The target's journal, as the next process would read it."""
+        async with await Cluster.connect(self.world.kubeconfig, None) as cluster:
+            return await ConfigMapJournal(cluster, TARGET, TARGET).load()
+
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:

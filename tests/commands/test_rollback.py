@@ -4,13 +4,24 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import TARGET, Desk
+from tests.core.making import trip
 from tests.stack.banking import REPOSITORY
+from watchdog.cluster.client import Cluster
+from watchdog.commands.rollback import Consent, Rollback
+from watchdog.commands.session import Session, StopError
 from watchdog.core.annotations import PAUSED
+from watchdog.core.journal import Journal
+from watchdog.ruleset import RuleSet, read_rules
+from watchdog.settings import load_settings
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT
 
 
@@ -110,3 +121,59 @@ async def test_an_unknown_trip_names_those_that_there_are(desk: Desk) -> None:
     done = await desk.type("undo", f"{TARGET}-nothing")
     assert done.exit_code == 2
     assert "history" in done.stderr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hesitant(Consent):
+    """A person who says yes, after something else has happened."""
+
+    meanwhile: Callable[[], None]
+
+    def ask(self) -> None:
+        """Yes, at last."""
+        self.meanwhile()
+
+
+async def ask(desk: Desk, rules: str, meanwhile: Callable[[], None]) -> int:
+    """``watchdog rollback`` with a person at the terminal."""
+    settings = load_settings(rules=Path(rules), kubeconfig=desk.world.kubeconfig)
+    read = read_rules(Path(rules))
+    assert isinstance(read, RuleSet)
+    consent = Hesitant(meanwhile=meanwhile, even_if=("not_known_good",))
+    async with await Cluster.connect(desk.world.kubeconfig, None) as cluster:
+        session = Session(settings=settings, targets=read.targets, cluster=cluster)
+        return await Rollback(target=TARGET, consent=consent)(session)
+
+
+async def test_who_thinks_it_over_is_not_refused_because_the_watchdog_wrote_its_journal(desk: Desk, fast: str) -> None:
+    await desk.write(Journal(target=TARGET, paused_since=1.0))
+    agreed: list[float] = []
+
+    def write() -> None:
+        agreed.append(time.time())
+        change = {"metadata": {"labels": {"written": "since"}}}
+        desk.world.patch("configmaps", f"canary-watchdog-{TARGET}", change, manager="canary-watchdog")
+
+    assert await ask(desk, fast, write) == 0
+    assert colors(desk) == {"blue"}
+    journal = await desk.journal()
+    assert journal.finished[-1].trip.started_at >= agreed[0], "it is decided on what is there now, and not void"
+
+
+async def test_what_changed_while_a_person_thought_it_over_is_not_rolled_back(desk: Desk, fast: str) -> None:
+    with pytest.raises(StopError, match="nothing was done"):
+        await ask(desk, fast, lambda: desk.world.switch("blue"))
+    assert colors(desk) == {"blue"}
+
+
+async def test_a_rollback_that_is_under_way_is_said_to_be(desk: Desk) -> None:
+    open_trip = trip(id=f"{TARGET}-1")
+    await desk.write(Journal(target=TARGET, trip=open_trip))
+    undone = await desk.type("undo", open_trip.id, "--yes")
+    assert undone.exit_code == 1
+    assert f"{open_trip.id} is under way" in undone.stderr
+    assert f"watchdog pause {TARGET}" in undone.stderr
+    back = await desk.type("rollback", TARGET, "--to", "green", "--yes")
+    assert back.exit_code == 1
+    assert f"{open_trip.id} is under way" in back.stderr
+    assert colors(desk) == {"green"}

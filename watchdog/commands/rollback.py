@@ -7,11 +7,13 @@ recorded with the trip.
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from watchdog.announce import Silent
+from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.commands.annotating import TRIES
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.session import Session, StopError, say, tell
 from watchdog.core.decide import OVERRIDABLE
@@ -25,6 +27,9 @@ from watchdog.core.selectors import selector_for
 from watchdog.core.transition import Transition
 from watchdog.core.visible import visible
 from watchdog.loop import Watch
+
+Judge = Callable[[], Awaitable[Trip]]
+"""What would be done now. Raises StopError, ClusterError."""
 
 
 class _Talk(Silent):
@@ -84,12 +89,15 @@ class Rollback:
             raise StopError(
                 f"{target.target} has no color {visible(self.to)!r}; it has {' and '.join(target.colors)}", USAGE
             )
-        watch = _watch(session, target)
-        decision = await watch.judge_by_hand(_by_hand(self.why), overrides=self.consent.overrides())
-        trip = _agreed(decision)
-        if self.to and trip.good != self.to:
-            raise StopError(f"{self.to} is active already", FINDINGS)
-        return await _perform(watch, target, trip, self.consent)
+        watch, overrides = _watch(session, target), self.consent.overrides()
+
+        async def judge() -> Trip:
+            trip = _agreed(await watch.judge_by_hand(_by_hand(self.why), overrides=overrides))
+            if self.to and trip.good != self.to:
+                raise StopError(_is_open(trip, target) if watch.is_rolling_back else f"{self.to} is active already")
+            return trip
+
+        return await _perform(watch, target, judge, self.consent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,19 +114,27 @@ class Undo:
             raise StopError(f"{self.trip} was given up before it switched anything: there is nothing to undo")
         watch = _watch(session, target)
         overrides = self.consent.overrides() | _implied(journal, ended)
-        decision = await watch.judge_by_hand(_by_hand(f"undo of {self.trip}"), overrides=overrides, undoes=self.trip)
-        trip = _agreed(decision)
-        if trip.bad != ended.trip.good:
-            raise StopError(
-                f"{trip.bad} is active, and {self.trip} had switched to {ended.trip.good}: it is undone already"
-            )
-        return await _perform(watch, target, trip, self.consent)
+        why = _by_hand(f"undo of {self.trip}")
+
+        async def judge() -> Trip:
+            trip = _agreed(await watch.judge_by_hand(why, overrides=overrides, undoes=self.trip))
+            if watch.is_rolling_back and trip.undoes != self.trip:
+                raise StopError(_is_open(trip, target))
+            if trip.bad != ended.trip.good:
+                raise StopError(
+                    f"{trip.bad} is active, and {self.trip} had switched to {ended.trip.good}: it is undone already"
+                )
+            return trip
+
+        return await _perform(watch, target, judge, self.consent)
 
 
 async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedTrip]:
     known: list[str] = []
     for target in session.targets:
         journal = await session.journal(target) if trip.startswith(target.target) else None
+        if journal and journal.trip and journal.trip.id == trip:
+            raise StopError(_is_open(journal.trip, target))
         for ended in journal.finished if journal else ():
             if ended.trip.id == trip and journal:
                 return target, journal, ended
@@ -156,25 +172,54 @@ def _agreed(decision: Decision) -> Trip:
     return decision.trip
 
 
-async def _perform(watch: Watch, target: Target, trip: Trip, consent: Consent) -> int:
+def _is_open(trip: Trip, target: Target) -> str:
+    return (
+        f"{trip.id} is under way, from {trip.bad} to {trip.good}: it can be undone when it has ended; "
+        f"'watchdog pause {target.target}' stops it where it is"
+    )
+
+
+async def _perform(watch: Watch, target: Target, judge: Judge, consent: Consent) -> int:
+    agreed = trip = await judge()
     for line in _plan(target, trip):
         say(line)
     if consent.dry_run:
         return OK
-    consent.ask()
-    try:
-        ended = await watch.roll_back_by_hand(trip)
-    except asyncio.CancelledError:
-        name = target.target
-        tell(
-            f"interrupted: `watchdog history {name}` shows whether {trip.id} is open; if so, a running watchdog "
-            f"finishes it, `watchdog rollback {name}` goes on with it, and `watchdog pause {name}` stops it"
-        )
-        raise
+    if not consent.yes:
+        consent.ask()
+        trip = await _judged_again(judge, agreed)
+    ended = await _roll_back(watch, target, judge, agreed, trip)
     if ended is None:
         raise StopError(f"{trip.id} was ended by another writer; `watchdog history {target.target}` shows how")
-    say(f"{trip.id}: {'done' if ended.recovered else 'not done, see above'}")
+    say(f"{ended.trip.id}: {'done' if ended.recovered else 'not done, see above'}")
     return OK if ended.recovered else FINDINGS
+
+
+async def _roll_back(watch: Watch, target: Target, judge: Judge, agreed: Trip, trip: Trip) -> FinishedTrip | None:
+    """Begins it, and waits for its end. While the watchdog writes the journal in between it is judged again."""
+    for _ in range(TRIES):
+        try:
+            return await watch.roll_back_by_hand(trip)
+        except ConflictError:
+            trip = await _judged_again(judge, agreed)
+        except asyncio.CancelledError:
+            name = target.target
+            tell(
+                f"interrupted: `watchdog history {name}` shows whether {trip.id} is open; if so, a running watchdog "
+                f"finishes it, `watchdog rollback {name}` goes on with it, and `watchdog pause {name}` stops it"
+            )
+            raise
+    raise StopError("nothing was done: the journal does not stand still; try again")
+
+
+async def _judged_again(judge: Judge, agreed: Trip) -> Trip:
+    """The trip as it is decided now. Raises StopError when it is not the one that a person has agreed to."""
+    trip = await judge()
+    if (trip.bad, trip.good, trip.release) != (agreed.bad, agreed.good, agreed.release):
+        raise StopError(
+            f"nothing was done: meanwhile it would be from {trip.bad} to {trip.good}, or another release; look again"
+        )
+    return trip
 
 
 def _plan(target: Target, trip: Trip) -> Iterator[str]:
