@@ -348,6 +348,35 @@ async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     assert stage.ear.told(Event.DECISION)[-1] == "unreadable"
 
 
+async def test_F89_a_journal_that_cannot_be_read_again_is_told_again(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    for text in ("[", None, "["):
+        broken = {"metadata": {"annotations": {TRIP: text}}}
+        stage.world.patch("services", "backend-service", broken, manager="somebody")
+        for _ in range(3):
+            await stage.tick(after=15)
+    told = [alert.key for alert in stage.ear.alerts if "/unreadable/" in alert.key]
+    assert (len(told), len(set(told))) == (2, 2)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["", "unless it is paused"])
+async def test_services_that_disagree_for_long_are_told_because_nothing_is_measured(
+    stage: Stage, *, paused: bool
+) -> None:
+    stage.script.answers["green"] = WELL
+    if paused:
+        stage.world.annotate("services", "backend-service", PAUSED, "true")
+    stage.world.switch("blue", services=("backend-service",))
+    for _ in range(40):
+        await stage.tick(after=15)
+    assert stage.ear.alerts == []
+    for _ in range(3):
+        await stage.tick(after=15)
+    told = [alert.text for alert in stage.ear.alerts if alert.kind is AlertKind.HELD]
+    assert len(told) == (0 if paused else 1)
+    assert all("nothing is measured" in text for text in told)
+
+
 async def test_F45_what_was_not_sent_is_sent_by_the_next_process(stage: Stage) -> None:
     stage.ear.delivers = False
     await recover(stage)

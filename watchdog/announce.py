@@ -5,13 +5,14 @@ carries the same key, so that a reader can drop it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.cluster.events import emit
 from watchdog.core import messages
 from watchdog.core.alert import Alert
-from watchdog.core.decision import Decision, Hold
+from watchdog.core.decision import Decision, Hold, Reason
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence, is_blind, is_starved
 from watchdog.core.inforce import LAG_SECONDS
@@ -25,6 +26,8 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 
 _REMEMBERED = 1000
+DISAGREE_SECONDS = 600.0
+"""A person who switches one Service after the other has done so by then."""
 DAY_SECONDS = 86_400.0
 
 
@@ -94,6 +97,8 @@ class Announcer:
         self._clock = clock
         self._told: dict[str, None] = {}
         self._decision = ""
+        self._decided_at = clock()
+        self._without_rules: dict[str, float] = {}
         self._stage = ""
         self._outdated = ""
 
@@ -170,11 +175,24 @@ class Announcer:
         if name != self._decision:
             told = trip if isinstance(decision, Hold) else decision.trip
             self.changed(Event.DECISION, moved=(self._decision, name), sentence=decision.sentence, trip=told)
-            self._decision = name
-        if isinstance(decision, Hold) and decision.serious:
-            alert = messages.held(self._target, decision, status, trip, rules, now=self._clock())
+            self._decision, self._decided_at = name, self._clock()
+        if isinstance(decision, Hold) and (decision.serious or self._disagree_for_long(decision, status)):
+            alert = self._of_its_time(messages.held(self._target, decision, status, trip, rules, now=self._clock()))
             self._alert(alert)
             await self._emit(held_event(decision, status, occasion=alert.key))
+
+    def _disagree_for_long(self, hold: Hold, status: TargetStatus) -> bool:
+        """Nothing is measured meanwhile, so nothing would ever fire."""
+        is_meant = hold.reason is Reason.SERVICES_DISAGREE and not status.paused
+        return is_meant and self._clock() - self._decided_at >= DISAGREE_SECONDS
+
+    def _of_its_time(self, alert: Alert) -> Alert:
+        """What is held without a rule is told anew when it was over in between."""
+        if alert.trip or alert.rules:
+            return alert
+        first = self._without_rules.setdefault(alert.key, self._decided_at)
+        again = "" if first == self._decided_at else show_instant(self._decided_at)
+        return replace(alert, key=f"{alert.key}{again}")
 
     def stage(self, trip: Trip, todo: Plan) -> None:
         """Tells that a rollback has come further; its end is told once it is written."""

@@ -49,7 +49,7 @@ def services_disagree(situation: Situation) -> Hold | None:
     if situation.status.active is not None:
         return None
     seen = ", ".join(f"{service.name} selects {_color_or_selector(service)}" for service in situation.status.services)
-    sentence = f"the Services disagree about the active color: {seen}"
+    sentence = f"the Services disagree about the active color: {seen}; nothing is measured until they agree"
     return Hold(reason=Reason.SERVICES_DISAGREE, sentence=sentence, serious=bool(situation.tripped))
 
 
