@@ -238,7 +238,7 @@ async def test_a_color_that_was_never_seen_active_is_not_rolled_back_to(stage: S
     await stage.tick()
     assert stage.ear.told(Event.DECISION) == ["not_known_good"]
     assert stage.colors() == {"green"}
-    assert "kubectl -n banking-app annotate deployment backend-blue frontend-blue" in stage.ear.alerts[-1].text
+    assert "kubectl -n banking-app annotate --overwrite deployment backend-blue frontend-blue" in stage.ear.alerts[-1].text
 
 
 async def test_a_color_that_was_left_well_is_known_without_being_told(stage: Stage) -> None:
@@ -296,6 +296,21 @@ async def test_a_color_that_is_scaled_to_0_under_traffic_is_left(stage: Stage) -
         stage.world.scale(deployment, 0)
     await asyncio.sleep(0.05)
     await stage.tick_until(lambda: stage.colors() == {"blue"})
+
+
+async def test_F17_a_release_that_is_mended_before_the_switch_is_not_left(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+    stage.world.cluster.controllers.pod_ready_delay = 0.3
+    await stage.tick()
+    assert stage.journal().trip is not None, "blue is on its way"
+    stage.script.answers["green"] = WELL
+    stage.world.deploy("frontend-green", "bank:mended")
+    await asyncio.sleep(0.6)
+    for _ in range(20):
+        await stage.tick()
+    assert (stage.colors(), stage.switches()) == ({"green"}, [])
+    assert any("green has changed since it was decided" in alert.text for alert in stage.ear.alerts)
 
 
 async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.contest import has_begun, is_superseded, is_withdrawn, left_without_pods
+from watchdog.core.contest import has_begun, is_new_release, is_superseded, is_withdrawn, left_without_pods
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
@@ -147,8 +147,8 @@ def plan(
     ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
     healthy on the good color, ``planned_at`` when this process last planned this trip, None when it never has. A
     recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. One
-    that has switched nothing, and that nobody has carried on for `VOID_SECONDS`, is void: it is decided anew. What
-    ``others`` would undo is left to them.
+    that has switched nothing is void when nobody has carried it on for `VOID_SECONDS`, or the bad color has other pods
+    than those that it was decided on: it is decided anew. What ``others`` would undo is left to them.
     """
     because = _why_unwanted(trip, status)
     if because:
@@ -206,7 +206,11 @@ def _counted(endpoints: Mapping[str, int]) -> str:
 
 
 def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Plan | None:
-    if has_begun(status, trip) or now - left_at <= VOID_SECONDS:
+    if has_begun(status, trip):
+        return None
+    if is_new_release(status, trip):
+        return _giving_up(trip, status, sentence=f"void: {trip.bad} has changed since it was decided")
+    if now - left_at <= VOID_SECONDS:
         return None
     age = show_duration(round(now - trip.started_at))
     return _giving_up(trip, status, sentence=f"void: decided {age} ago, and nobody carried it on")
