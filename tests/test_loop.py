@@ -12,7 +12,7 @@ import pytest
 
 from tests.core.making import NOW, RULE
 from watchdog.announce import Silent
-from watchdog.cluster.client import Cluster
+from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
@@ -414,6 +414,23 @@ async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
     assert stage.ear.told(Event.DECISION) == ["storm"]
     await stage.tick(after=660)
     assert stage.colors() == {"blue"}
+
+
+async def test_F51_who_could_not_count_the_others_once_it_had_begun_counts_them_before_it_goes_on(stage: Stage) -> None:
+    counts: list[dict[str, float] | ClusterError] = [{}, UnreachableError("no answer"), {"another": stage.now}]
+
+    async def census() -> dict[str, float]:
+        count = counts.pop(0) if len(counts) > 1 else counts[0]
+        if isinstance(count, ClusterError):
+            raise count
+        return count
+
+    stage.fleet = Fleet(2, census=census, is_shared=True)
+    stage.raise_watch()
+    for _ in range(3):
+        await stage.tick()
+    assert (stage.colors(), stage.switches()) == ({"green"}, [])
+    assert "storm" in stage.ear.told(Event.DECISION)
 
 
 async def test_F01_F27_a_blind_rule_is_told_and_rolls_nothing_back(stage: Stage) -> None:

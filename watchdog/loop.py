@@ -104,6 +104,7 @@ class Watch:
         self._retires: float | None = None
         self._urgent = False
         self._failing_since: float | None = None
+        self._uncounted = ""
 
     @property
     def target(self) -> Target:
@@ -256,8 +257,10 @@ class Watch:
         if isinstance(decision, Hold):
             await self._hold(decision.reason, decision.sentence, trip, status)
             return False
+        if trip is None:
+            self._uncounted = decision.trip.id
         await self._trips.begin(decision.trip)
-        if trip is None and await self._is_one_too_many(decision.trip, status):
+        if decision.trip.id == self._uncounted and await self._is_one_too_many(decision.trip, status):
             return False
         await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
         self._urgent = self._known.journal.trip is not None
@@ -285,11 +288,13 @@ class Watch:
     async def _is_one_too_many(self, trip: Trip, status: TargetStatus) -> bool:
         """True for a trip that was ended because other replicas have begun theirs meanwhile: those that are journaled.
 
-        Of two replicas that have each journaled a trip, one sees the other's at least.
+        Of two replicas that have each journaled a trip, one sees the other's at least. Who could not look goes on only
+        when it has.
         """
         if not self._fleet.is_shared:
             return False
         await self._fleet.look()
+        self._uncounted = ""
         hold = storm(self._situation(status, trip.rules))
         if hold is None or hold.reason in trip.overrides:
             return False
