@@ -416,6 +416,20 @@ async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
     assert stage.colors() == {"blue"}
 
 
+async def test_F51_a_rollback_that_lost_the_race_for_the_journal_does_not_count_for_others(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+
+    def meanwhile(_: str) -> None:
+        if stage.script.asked[-1][1] == "blue":  # all was looked at, and nothing is journaled yet
+            stage.world.annotate("configmaps", "canary-watchdog-banking-app", "written-by", "another")
+
+    stage.script.answers["green"], stage.script.meanwhile = BAD, meanwhile
+    await stage.tick(after=15)
+    assert (stage.journal().trip, stage.colors()) == (None, {"green"})
+    assert stage.fleet.others_tripped("another-app", now=stage.now) == 0
+
+
 async def test_F51_who_could_not_count_the_others_once_it_had_begun_counts_them_before_it_goes_on(stage: Stage) -> None:
     counts: list[dict[str, float] | ClusterError] = [{}, UnreachableError("no answer"), {"another": stage.now}]
 

@@ -14,7 +14,7 @@ from watchdog.announce import Announcer
 from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
-from watchdog.cluster.client import AlteredError, Cluster, ClusterError
+from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
 from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
@@ -118,7 +118,11 @@ class TripRunner:
         if self._known.journal.trip is None:
             self._known.journal = open_trip(self._known.journal, trip)
             self._fleet.tripped(self._target.target, trip.started_at)
-        await self._known.keep()
+        try:
+            await self._known.keep()
+        except ConflictError:
+            self._fleet.spared(self._target.target)  # what is journaled is read anew, and counted by that
+            raise
 
     async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool) -> None:
         """Takes the next steps. Raises ClusterError; then the next call looks afresh.
