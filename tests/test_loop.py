@@ -238,7 +238,7 @@ async def test_a_color_that_was_never_seen_active_is_not_rolled_back_to(stage: S
     await stage.tick()
     assert stage.ear.told(Event.DECISION) == ["not_known_good"]
     assert stage.colors() == {"green"}
-    assert "kubectl -n banking-app annotate --overwrite deployment backend-blue frontend-blue" in stage.ear.alerts[-1].text
+    assert "annotate --overwrite deployment backend-blue frontend-blue" in stage.ear.alerts[-1].text
 
 
 async def test_a_color_that_was_left_well_is_known_without_being_told(stage: Stage) -> None:
