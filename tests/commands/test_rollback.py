@@ -99,11 +99,11 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
 
 async def test_who_interrupts_a_rollback_is_told_who_goes_on_with_it(desk: Desk) -> None:
     assert (await desk.type("trust", TARGET)).exit_code == 0
+    # A shell starts what it puts in the background without ^C, and that is inherited.
+    program = ["env", "--default-signal=INT", sys.executable, "-m", "watchdog"]
     words = ["rollback", TARGET, "--yes", "--rules", str(REPOSITORY / "rules")]
     environment = os.environ | {"WATCHDOG_KUBECONFIG": str(desk.world.kubeconfig), "PYTHONPATH": str(REPOSITORY)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "watchdog", *words, env=environment, stdout=DEVNULL, stderr=PIPE
-    )
+    process = await asyncio.create_subprocess_exec(*program, *words, env=environment, stdout=DEVNULL, stderr=PIPE)
     assert process.stderr is not None
     async for line in process.stderr:
         if b"draining" in line:
