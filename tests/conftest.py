@@ -36,6 +36,7 @@ from tests.stack.admin import path_of
 from tests.stack.banking import DEFAULT, BankingApp, BankingFactory, Plan
 from tests.stack.build import NEWER_ELASTICSEARCH_VERSION, PartUnavailableError, prometheus_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, finish_start, launch_elasticsearch
+from tests.stack.event_loop import EventLoop
 from tests.stack.flux import Flux, start_flux
 from tests.stack.folders import run_folder
 from tests.stack.kubernetes import ControlPlane, start_control_plane
@@ -72,6 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if REAL & set(getattr(item, "fixturenames", ())):
             item.add_marker("real")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, type[EventLoop]]:
+    """Each test that is a coroutine runs on a loop of its own."""
+    return {"tests": EventLoop}
 
 
 @pytest.fixture(scope="session")
