@@ -1,6 +1,6 @@
-"""The daemon: puts the parts together, runs them, and ends them in order.
+"""The daemon: opens what it needs, runs the parts, and ends them in order.
 
-Law: this is the only place where the parts meet; what each of them does is decided elsewhere.
+Law: what the parts are is said in `parts.py`; here is only their life.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from watchdog.clients import Clients
 from watchdog.clocks import BEAT_SECONDS, Pulse
 from watchdog.cluster.client import Cluster
 from watchdog.core.rules.language import Target
-from watchdog.installation import Installation, install
 from watchdog.loop import Watch
 from watchdog.notify.outbox import Outbox, Result
 from watchdog.notify.sinks import sinks_of, without_address
+from watchdog.parts import Parts, assemble
 from watchdog.rights import warn_of_missing_permissions
 from watchdog.roster import Roster
 from watchdog.ruleset import RuleSet
@@ -56,7 +56,7 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         metrics.alerts_go_to((sink.name for sink in sinks), results=Result)
         outbox = Outbox(sinks, on_result=metrics.alerted)
         telling = Telling(metrics=metrics, health=health, outbox=outbox)
-        parts = install(
+        parts = assemble(
             settings,
             rules,
             cluster=cluster,
@@ -83,7 +83,7 @@ def _until_told_to_stop() -> asyncio.Event:
     return stopping
 
 
-async def _work(parts: Installation, rules: RuleSet, *, outbox: Outbox, reloads: bool, stopping: asyncio.Event) -> None:
+async def _work(parts: Parts, rules: RuleSet, *, outbox: Outbox, reloads: bool, stopping: asyncio.Event) -> None:
     """Runs everything beside each other until ``stopping``; what is still to be told then has a grace."""
     pulse = Pulse()
     async with asyncio.TaskGroup() as group:
@@ -98,7 +98,7 @@ async def _work(parts: Installation, rules: RuleSet, *, outbox: Outbox, reloads:
         await outbox.close(ALERT_GRACE_SECONDS)
 
 
-async def _watch(parts: Installation, writer: Cluster, stopping: asyncio.Event) -> None:
+async def _watch(parts: Parts, writer: Cluster, stopping: asyncio.Event) -> None:
     """Watches what this replica has to, through a writer that asks the pulse before each write."""
     settings, standing = parts.settings, parts.standing
     if standing is None:

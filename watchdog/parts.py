@@ -1,4 +1,4 @@
-"""The parts of a running watchdog: made from its settings and the rules, and told together when the rules change.
+"""The parts of one process: made from the settings and the rules, and told together when the rules change.
 
 Law: rules are put in force in all parts or in none.
 """
@@ -31,7 +31,7 @@ from watchdog.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
+class Parts:
     """What watches, and whom it tells. ``standing`` is None without an election."""
 
     settings: Settings
@@ -122,7 +122,7 @@ class Installation:
         return _myself(self.settings) if enforced(self.settings, self.roster.targets) else None
 
 
-def install(
+def assemble(
     settings: Settings,
     rules: RuleSet,
     *,
@@ -131,9 +131,9 @@ def install(
     reporter: Reporter,
     metrics: Metrics,
     health: Health,
-) -> Installation:
+) -> Parts:
     """The parts, for rules whose sources are open."""
-    installation = Installation(
+    parts = Parts(
         settings=settings,
         cluster=cluster,
         clients=clients,
@@ -144,8 +144,8 @@ def install(
         roster=Roster(rules.targets, since=rules.since),
         standing=_standing(settings, rules, reporter=reporter, metrics=metrics, health=health),
     )
-    installation.started(rules)
-    return installation
+    parts.started(rules)
+    return parts
 
 
 def _standing(
