@@ -15,7 +15,15 @@ from watchdog.core.inforce import InForce, obeyed
 from watchdog.core.journal import remember
 from watchdog.core.model import Measurement, RuleState, TargetStatus, TrippedRule
 from watchdog.core.rules.language import Rule, Target
-from watchdog.core.watching import asking_to_leave, breaching_elsewhere, not_yet, release_of, state_of, states_of
+from watchdog.core.watching import (
+    asked_elsewhere,
+    asking_to_leave,
+    breaching_elsewhere,
+    not_yet,
+    release_of,
+    state_of,
+    states_of,
+)
 from watchdog.recollection import Recollection
 from watchdog.sources.kubernetes import ObservedCluster
 
@@ -103,10 +111,7 @@ class Evidence:
         if status.active is None:
             return ()
         color, slot = self._target.other(status.active), self.slot or 0.0
-        alerts = {each.alert for each in rules}
-        # A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
-        has_pods = all(status.deployments[service.name, color].ready for service in status.services)
-        asked = [rule for rule in self._obeyed.rules if rule.alert in alerts and (has_pods or rule.http is None)]
+        asked = asked_elsewhere(self._obeyed, status, rules)
         answers = await asyncio.gather(*(self._ask(rule, color, slot) for rule in asked))
         return breaching_elsewhere(zip(asked, answers, strict=True))
 

@@ -16,7 +16,7 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
-from watchdog.core.contest import was_undone
+from watchdog.core.contest import done_again
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
@@ -143,8 +143,8 @@ class TripRunner:
     async def _carry_out(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
         if todo.stage in ENDS:
             await self._announcer.progress(trip, status, todo, self._others)
-        elif todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
-            self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+        elif todo.stage is Stage.SWITCHING and (again := done_again(trip, status)):
+            self._known.journal = replace(self._known.journal, trip=again)
             await self._known.keep()
         for step in todo.steps:
             await self._write(step, trip, now=now)

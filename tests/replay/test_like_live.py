@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from tests.core.making import RULE
+from tests.core.making import NOW, RULE, target
 from tests.test_loop import IDLE, SERVICES, Ear, Stage, stage  # noqa: F401 - a fixture
 from watchdog.core.model import Measurement, RuleState
 from watchdog.core.rules.language import Rule, Target
@@ -74,3 +74,18 @@ async def test_the_same_answers_lead_to_the_same_states_and_the_same_trip(stage:
     states, player = played(target, [ANSWERS[kind] for kind in kinds], start)
     assert [known(state) for state in ear.states] == [known(state) for state in states]
     assert [action.told["service"] for action in player.actions if action.kind == "switch"] == stage.switches()
+
+
+@pytest.mark.parametrize(
+    ("pods", "asked"),
+    [pytest.param(3, ["ErrorRatio", "Down"], id="with pods"), pytest.param(0, ["ErrorRatio"], id="scaled to 0")],
+)
+def test_the_page_of_an_idle_color_is_asked_as_the_live_loop_asks_it(pods: int, asked: list[str]) -> None:
+    page = RULE | {"alert": "Down", "prometheus": None, "http": {"url": "http://web-{{ color }}:8080/"}}
+    watched = target(rules=[RULE, page])
+    idle = {service.deployment_of("blue"): pods for service in watched.services}
+    world = replace(world_of(watched, active="green", switched_at=NOW - LONG_AGO), scaled=idle)
+    dialogue = Player(world, past_of(world, at=NOW)).tick(NOW)
+    assert [question.color for question in next(dialogue)] == ["green", "green"]
+    about_blue = dialogue.send([Measurement(value=1.0)] * 2)
+    assert [(question.rule.alert, question.color) for question in about_blue] == [(alert, "blue") for alert in asked]

@@ -8,6 +8,8 @@ new to say about it. A release with other pods is new, and whoever gives it the 
 so is every switch after the rollback has ended.
 """
 
+from dataclasses import replace
+
 from watchdog.core.annotations import TRIP
 from watchdog.core.flux import pause_command
 from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
@@ -31,6 +33,12 @@ def was_undone(service: ServiceStatus, trip: Trip) -> bool:
     Who replaces the whole Service takes our mark away with the selector; the journal knows it still.
     """
     return (TRIP in service.annotations or service.name in trip.switched) and service.color != trip.good
+
+
+def done_again(trip: Trip, status: TargetStatus) -> Trip | None:
+    """The trip as it is when its switch is done now, and somebody had undone it: that is counted. None: nobody had."""
+    is_repeated = any(was_undone(service, trip) for service in status.services)
+    return replace(trip, reapplied=trip.reapplied + 1) if is_repeated else None
 
 
 def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:

@@ -55,6 +55,18 @@ def asking_to_leave(
     return () if slot is None or status.active is None else tripped(target, states_of(target, journal), slot)
 
 
+def asked_elsewhere(target: Target, status: TargetStatus, rules: Iterable[TrippedRule]) -> tuple[Rule, ...]:
+    """Those of the tripped rules that the other color is asked about too.
+
+    A page without pods is down, and no breach of the color: that it can be made ready is asked for elsewhere.
+    """
+    if status.active is None:
+        return ()
+    other, alerts = target.other(status.active), {each.alert for each in rules}
+    has_pods = all(status.deployments[service.name, other].ready for service in status.services)
+    return tuple(rule for rule in target.rules if rule.alert in alerts and (has_pods or rule.http is None))
+
+
 def breaching_elsewhere(answers: Iterable[tuple[Rule, Measurement]]) -> tuple[str, ...]:
     """The rules that breach on the other color too, from what was measured there.
 

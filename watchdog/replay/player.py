@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from watchdog.core.contest import was_undone
+from watchdog.core.contest import done_again
 from watchdog.core.decide import decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import evaluate, firing
@@ -18,6 +18,7 @@ from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStat
 from watchdog.core.plan import ENDS, Plan, Stage, ended, is_verified, is_well, plan
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.watching import (
+    asked_elsewhere,
     asking_to_leave,
     breaching_elsewhere,
     not_yet,
@@ -159,8 +160,7 @@ class Player:
         tripped = asking_to_leave(self._target, self.journal, status, slot=slot)
         elsewhere: tuple[str, ...] = ()
         if tripped and status.active is not None:
-            names, other = {each.alert for each in tripped}, self._target.other(status.active)
-            asked = [rule for rule in self._target.rules if rule.alert in names]
+            other, asked = self._target.other(status.active), asked_elsewhere(self._target, status, tripped)
             answers = yield [Question(rule, other) for rule in asked]
             told = [(rule, answer) for rule, answer in zip(asked, answers, strict=True) if answer is not None]
             elsewhere = breaching_elsewhere(told)
@@ -220,8 +220,8 @@ class Player:
         self._held = None
         trip = decision.trip
         todo = self._plan(trip, status, now=now)
-        if todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
-            self.journal = replace(self.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+        if todo.stage is Stage.SWITCHING and (again := done_again(trip, status)):
+            self.journal = replace(self.journal, trip=again)
         for step in todo.steps:
             self._world = self._world.after(step, at=now)
             told = of_step(step, at=now)
