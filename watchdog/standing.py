@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from watchdog.core.alert import Alert, AlertKind
-from watchdog.core.instant import show_instant
+from watchdog.core.alert import Alert
+from watchdog.core.lease_messages import WHY_LOST, lease_held, lease_lost
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 
@@ -69,19 +69,16 @@ class Standing:
         self._held.add(shard)
         self._changed(shard, "gained")
         _log.info("shard gained", shard=shard, targets=sorted(self._targets[shard]))
-        self._tell_holder(shard, f"{self._me} holds the Lease again")
+        self._tell_holder(shard, "")
 
     def lost(self, shard: int) -> None:
         """It does not any more, and not by its own will."""
         self._held.discard(shard)
         self._changed(shard, "lost")
-        sentence = (
-            "the Lease was not renewed in time, or names another holder; nothing is written until it is held again"
-        )
+        sentence = f"{WHY_LOST}; nothing is written until it is held again"
         _log.warning("shard lost", shard=shard, targets=sorted(self._targets[shard]), sentence=sentence)
-        self._lost_at[shard] = self._clock()
-        text = f"{self._me} lost the Lease of shard {shard} ({self._names(shard)}): {sentence}, by whichever replica."
-        self._post(self._alert(shard, self._lost_at[shard], kind=AlertKind.LEASE, text=text))
+        self._lost_at[shard] = now = self._clock()
+        self._post(lease_lost(shard, self._targets[shard], me=self._me, namespace=self._namespace, now=now))
 
     def handed_over(self, shard: int) -> None:
         """It gave the shard back."""
@@ -92,7 +89,7 @@ class Standing:
     def taken(self, shard: int, holder: str) -> None:
         """Another replica acts for it: what people were told of a loss is over."""
         name, _, _ = holder.rpartition("_")
-        self._tell_holder(shard, f"{name or holder} holds the Lease now")
+        self._tell_holder(shard, name or holder)
 
     def succeeded(self, lease: str) -> None:
         """A write of the Lease went through."""
@@ -104,25 +101,21 @@ class Standing:
             self._failures[lease] = sentence
             _log.warning("lease call failed", lease=lease or "all", sentence=sentence)
 
-    def _tell_holder(self, shard: int, who: str) -> None:
+    def _tell_holder(self, shard: int, holder: str) -> None:
+        """Once for each loss; "" is this replica again."""
         lost_at = self._lost_at.pop(shard, None)
         if lost_at is not None:
-            text = f"{who} and watches {self._names(shard)}."
-            self._post(self._alert(shard, lost_at, kind=AlertKind.RESOLVED, text=text))
-
-    def _names(self, shard: int) -> str:
-        return ", ".join(sorted(self._targets[shard])) or "no target"
-
-    def _alert(self, shard: int, lost_at: float, *, kind: AlertKind, text: str) -> Alert:
-        return Alert(
-            kind=kind,
-            key=f"{self._me}/shard-{shard}/{kind.value}/{show_instant(lost_at)}",
-            target="canary-watchdog",
-            namespace=self._namespace,
-            at=self._clock(),
-            text=text,
-            commands=(("look", f"kubectl -n {self._namespace} get lease"),),
-        )
+            self._post(
+                lease_held(
+                    shard,
+                    self._targets[shard],
+                    holder=holder,
+                    me=self._me,
+                    namespace=self._namespace,
+                    lost_at=lost_at,
+                    now=self._clock(),
+                )
+            )
 
     def _changed(self, shard: int, transition: str) -> None:
         self._metrics.shard_changed(shard, transition, leads=shard in self._held)

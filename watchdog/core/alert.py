@@ -14,6 +14,9 @@ from watchdog.core.digest import short_digest
 from watchdog.core.instant import Instant
 from watchdog.core.model import TrippedRule
 
+WATCHDOG = "canary-watchdog"
+"""Whom an alert is about that is about none of the targets."""
+
 
 class AlertKind(StrEnum):
     """Why people are told."""

@@ -5,10 +5,9 @@ Law: as in `core/messages.py`, each says what, where, why and what to type next.
 
 from collections.abc import Sequence
 
-from watchdog.core.alert import Alert, AlertKind
+from watchdog.core.alert import WATCHDOG, Alert, AlertKind
 from watchdog.core.model import Trip
 
-_WATCHDOG = "canary-watchdog"
 _MOST_NOTES = 5
 
 
@@ -18,7 +17,7 @@ def rules_refused(problems: Sequence[str], files: str, *, namespace: str, now: f
     return Alert(
         kind=AlertKind.RULES_REFUSED,
         key=f"rules/{files}/refused",
-        target=_WATCHDOG,
+        target=WATCHDOG,
         namespace=namespace,
         at=now,
         text=f"The rule files changed and are refused; the rules before them stay in force. {problems[0]}{more}",
@@ -32,7 +31,7 @@ def rules_accepted(files: str, *, namespace: str, now: float) -> Alert:
     return Alert(
         kind=AlertKind.RESOLVED,
         key=f"rules/{files}/accepted",
-        target=_WATCHDOG,
+        target=WATCHDOG,
         namespace=namespace,
         at=now,
         text="The rule files are well again, and in force.",
