@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from watchdog.clocks import boot_clock
 from watchdog.cluster.client import ClusterError, ConflictError, NotFoundError
-from watchdog.cluster.lease import Leases, show_micro_time
+from watchdog.cluster.lease import Leases
 from watchdog.core.elector import (
     TIMING,
     Lease,
@@ -36,6 +36,7 @@ from watchdog.core.elector import (
     renewed_by_another,
     trying,
 )
+from watchdog.core.instant import show_micro_time
 from watchdog.core.sharding import preference, rebalance, seat_leases, shard_leases, share
 
 HAND_OVER_SECONDS = 2.0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from watchdog.cluster.client import Cluster
+from watchdog.core.journal_text import name_of_journal
 from watchdog.core.rules.language import Target
 
 
@@ -67,7 +68,7 @@ def journal_permissions(namespace: str, targets: Iterable[str]) -> tuple[Permiss
     """What the journals of these targets need."""
     anywhere = Permission(verb="create", group="", resource="configmaps", namespace=namespace)
     named = [
-        Permission(verb=verb, group="", resource="configmaps", namespace=namespace, name=f"canary-watchdog-{target}")
+        Permission(verb=verb, group="", resource="configmaps", namespace=namespace, name=name_of_journal(target))
         for target in targets
         for verb in ("get", "patch")
     ]

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Iterable
 
 from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
-from watchdog.core.others import HPA, KEDA, Autoscaler, Budget, Others
+from watchdog.core.others import HPA, KEDA, PAUSED_REPLICAS, Autoscaler, Budget, Others
 
 AUTOSCALERS = ("autoscaling/v2", "horizontalpodautoscalers")
 SCALED_OBJECTS = ("keda.sh/v1alpha1", "scaledobjects")
 BUDGETS = ("policy/v1", "poddisruptionbudgets")
-PAUSED, PAUSED_REPLICAS = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
+PAUSED = "autoscaling.keda.sh/paused"
 
 
 async def read_others(cluster: Cluster, namespace: str) -> Others:

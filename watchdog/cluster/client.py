@@ -29,6 +29,7 @@ from watchdog.cluster.credentials import Credentials
 CALL_SECONDS = 3.0
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
 FIELD_MANAGER = "canary-watchdog"
+LABELS = {"app.kubernetes.io/managed-by": FIELD_MANAGER}  # of each object that is kept here
 _JSON_PATCH = "application/json-patch+json"
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ Law: an Event has a name made from what it tells, so that telling it twice makes
 
 from watchdog.cluster.client import FIELD_MANAGER, Cluster, ConflictError
 from watchdog.core.digest import short_digest
-from watchdog.core.instant import show_instant
+from watchdog.core.instant import show_micro_time
 from watchdog.core.objectevents import ObjectEvent
 
 _API_VERSION = {"Service": "v1", "Deployment": "apps/v1"}
@@ -26,8 +26,7 @@ async def emit(cluster: Cluster, namespace: str, event: ObjectEvent, *, now: flo
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": f"{event.name}.{told}", "namespace": namespace},
-        # microseconds: what the type MicroTime demands
-        "eventTime": show_instant(now).replace("Z", "000Z"),
+        "eventTime": show_micro_time(now),
         "reportingController": FIELD_MANAGER,
         "reportingInstance": FIELD_MANAGER,
         "action": event.reason,

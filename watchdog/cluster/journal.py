@@ -7,6 +7,7 @@ import contextlib
 from typing import Protocol
 
 from watchdog.cluster.client import (
+    LABELS,
     Cluster,
     ConflictError,
     Json,
@@ -17,11 +18,10 @@ from watchdog.cluster.client import (
 )
 from watchdog.core.annotations import MANAGED_BY, UnreadableRecordError, json_pointer
 from watchdog.core.journal import Journal
-from watchdog.core.journal_text import read_journal, tripped_at, write_journal
+from watchdog.core.journal_text import name_of_journal, read_journal, tripped_at, write_journal
 from watchdog.core.model import Trip
 from watchdog.core.ownership import other_manager
 
-LABELS = {"app.kubernetes.io/managed-by": "canary-watchdog"}
 _SELECTOR = {"labelSelector": ",".join(f"{key}={value}" for key, value in LABELS.items())}
 
 
@@ -79,7 +79,7 @@ class ConfigMapJournal:
         self._cluster = cluster
         self._target = target
         self._path = f"/api/v1/namespaces/{namespace}/configmaps"
-        self._name = f"canary-watchdog-{target}"
+        self._name = name_of_journal(target)
         self._version: str | None = None
 
     async def load(self) -> Journal:

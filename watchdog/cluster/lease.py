@@ -5,18 +5,10 @@ written is no success.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.cluster.client import Cluster, Json, NotFoundError, PatchOperation, UnreachableError
+from watchdog.cluster.client import LABELS, Cluster, Json, NotFoundError, PatchOperation, UnreachableError
 from watchdog.core.elector import GIVEN_BACK_SECONDS, Lease
-
-LABELS = {"app.kubernetes.io/managed-by": "canary-watchdog"}
-
-
-def show_micro_time(seconds: float) -> str:
-    """Unix seconds as the type MicroTime: RFC 3339 in UTC with six digits."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Leases:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from watchdog.core.durations import show_duration
 from watchdog.core.model import DeploymentStatus, TargetStatus, Trip
-from watchdog.core.others import HPA, KEDA, Others
+from watchdog.core.others import HPA, KEDA, PAUSED_REPLICAS, Others
 from watchdog.core.plan import deployments_of
 from watchdog.core.rules.language import Target
 
 Note = tuple[str, str]
 Command = tuple[str, str]
-PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
 
 
 def notes(target: Target, trip: Trip, status: TargetStatus, others: Others) -> tuple[Note, ...]:

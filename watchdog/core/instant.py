@@ -14,6 +14,11 @@ def show_instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def show_micro_time(seconds: float) -> str:
+    """Kubernetes' type MicroTime: RFC 3339 in UTC with six digits."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def read_instant(text: str) -> float:
     """Unix seconds, of which `show_instant` can be told. Raises ValueError."""
     read = datetime.fromisoformat(text)

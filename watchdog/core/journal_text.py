@@ -22,6 +22,11 @@ _MOST_DIGITS = 9
 _PARTS = ("trip", "stays", "vouched", "paused_since", "mixed_at", "finished", "in_force", "states", "outbox")
 
 
+def name_of_journal(target: str) -> str:
+    """The name of the ConfigMap that holds a target's journal."""
+    return f"canary-watchdog-{target}"
+
+
 class NewerSchemaError(UnreadableRecordError):
     """A newer program wrote this journal."""
 

@@ -13,6 +13,8 @@ from watchdog.core.selectors import selects
 
 HPA: Literal["HorizontalPodAutoscaler"] = "HorizontalPodAutoscaler"
 KEDA: Literal["ScaledObject"] = "ScaledObject"
+PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
+"""At how many replicas KEDA keeps what a ScaledObject scales."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def size_to_restore(others: Others, deployment: DeploymentStatus, needed: int) -
     for each in others.of(deployment):
         most = each.most if each.held_at is None else each.held_at
         if most < needed:
-            cure = "raise its maximum" if each.held_at is None else "remove autoscaling.keda.sh/paused-replicas from it"
+            cure = "raise its maximum" if each.held_at is None else f"remove {PAUSED_REPLICAS} from it"
             return most, f"{each} keeps {deployment.name} at {most} at most, {needed} are needed: {cure}"
         wanted = min(wanted, most)
     return wanted, ""

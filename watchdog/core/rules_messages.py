@@ -6,6 +6,7 @@ Law: as in `core/messages.py`, each says what, where, why and what to type next.
 from collections.abc import Sequence
 
 from watchdog.core.alert import WATCHDOG, Alert, AlertKind
+from watchdog.core.journal_text import name_of_journal
 from watchdog.core.model import Trip
 
 _MOST_NOTES = 5
@@ -56,5 +57,5 @@ def orphaned(target: str, trip: Trip, *, namespace: str, now: float) -> Alert:
         from_color=trip.bad,
         to_color=trip.good,
         rules=trip.rules,
-        commands=(("delete the journal", f"kubectl -n {namespace} delete configmap canary-watchdog-{target}"),),
+        commands=(("delete the journal", f"kubectl -n {namespace} delete configmap {name_of_journal(target)}"),),
     )

@@ -10,8 +10,7 @@ from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
 from watchdog.settings import ElasticsearchSettings
 from watchdog.sources.elasticsearch import ElasticsearchSource
-
-INGESTED = "event.ingested"
+from watchdog.sources.search import INGESTED
 
 
 class ElasticsearchHistory(ElasticsearchSource):
