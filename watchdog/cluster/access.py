@@ -1,4 +1,4 @@
-"""Asks the API server at start-up whether the watchdog may do what its rule files need.
+"""Asks the API server, whenever rules are put in force, whether the watchdog may do what they need.
 
 Law: what is not allowed is named by verb and object, and nobody finds out in the middle of a rollback.
 """

@@ -3,9 +3,9 @@
 Law: the journal says what was seen and what was begun, never what the cluster looks like now; every function in here
 returns a new journal.
 
-A *stay* is one stay of a release in the active role. A release is known good when it was active just before the one
-that is active now and nothing fired when it was left, or when a person vouched for it; a release that was rolled back
-is not, whatever else is known of it.
+A *stay* is one stay of a release in the active role. A release is known good when it was active before, as the last one
+of its color, and nothing fired when it was left, or when a person vouched for it; a release that was rolled back is
+not, whatever else is known of it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -216,7 +216,7 @@ def _at_rest(state: RuleState) -> RuleState:
 
 
 def trips(journal: Journal) -> tuple[Trip, ...]:
-    """The trips that have switched something, the open one last."""
+    """The trips that have switched something, and the open one, whether it has or not."""
     ended = tuple(finished.trip for finished in journal.finished if finished.switched)
     return (*ended, journal.trip) if journal.trip else ended
 
