@@ -13,8 +13,6 @@ from tests.notify.alerts import AT, switched
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.model import TrippedRule
 from watchdog.notify.slack import (
-    BLOCKS_LIMIT,
-    CONTEXT_LIMIT,
     FIELD_LIMIT,
     FIELDS_LIMIT,
     HEADER_LIMIT,
@@ -22,6 +20,8 @@ from watchdog.notify.slack import (
     payload,
 )
 
+# What Slack takes at most, and no message comes near: blocks in a message, elements in a context.
+BLOCKS_LIMIT, CONTEXT_LIMIT = 50, 10
 HOSTILE = st.text(alphabet=st.sampled_from("ab &<>|!@#`*_~\n\r\x1b\u202e\u2028\U0001f525\ud800é"))
 BORING_BUT_LONG = st.builds(str.__mul__, st.sampled_from("x&<\U0001f525`"), st.sampled_from([0, 149, 151, 600, 4000]))
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -101,14 +101,6 @@ def test_a_bad_color_fails_in_both_signals(story: Story) -> None:
     assert story.bank.failed == 60 * 15
 
 
-def test_a_color_recovers(story: Story) -> None:
-    story.bank.go_bad("green", error_ratio=1.0)
-    story.live(10)
-    story.bank.recover("green")
-    story.live(10)
-    assert story.value('rate(http_requests_total{color="green", code="500"}[8s])') == pytest.approx(0, abs=0.2)
-
-
 def test_a_slow_color_shows_in_the_histogram(story: Story) -> None:
     story.bank.go_bad("green", error_ratio=0.0, latency=0.9)
     story.live(30)

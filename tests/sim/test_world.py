@@ -34,12 +34,12 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 async def annotate(http: aiohttp.ClientSession, world: SimulatedWorld, value: str) -> int:
     body = json.dumps({"metadata": {"annotations": {"told": value}}})
     headers = {"Content-Type": "application/merge-patch+json"}
-    async with http.patch(world.kubernetes_url + SERVICE, data=body, headers=headers) as response:
+    async with http.patch(world.kubernetes.url + SERVICE, data=body, headers=headers) as response:
         return response.status
 
 
 async def read(http: aiohttp.ClientSession, world: SimulatedWorld) -> dict[str, Any]:
-    async with http.get(world.kubernetes_url + SERVICE) as response:
+    async with http.get(world.kubernetes.url + SERVICE) as response:
         body: dict[str, Any] = await response.json()
         return body
 
@@ -126,7 +126,7 @@ async def test_fails_and_heals(
     world: SimulatedWorld, http: aiohttp.ClientSession, fault: Fault, seen: type[Exception]
 ) -> None:
     for server, url in (
-        (world.kubernetes, world.kubernetes_url + SERVICE),
+        (world.kubernetes, world.kubernetes.url + SERVICE),
         (world.prometheus, f"{world.prometheus_url}/api/v1/query?query=1"),
         (world.elasticsearch, f"{world.elasticsearch_url}/_search"),
     ):
@@ -140,7 +140,7 @@ async def test_fails_and_heals(
 
 async def test_answers_what_it_is_told(world: SimulatedWorld, http: aiohttp.ClientSession) -> None:
     await world.kubernetes.fail(Answer(status=429, body=b"slow down", headers={"Retry-After": "1"}))
-    async with http.get(world.kubernetes_url + SERVICE) as response:
+    async with http.get(world.kubernetes.url + SERVICE) as response:
         assert (response.status, await response.text(), response.headers["Retry-After"]) == (429, "slow down", "1")
 
 
@@ -179,7 +179,7 @@ async def test_what_was_left_hanging_is_answered_when_it_heals(
 
 async def test_leaves_nothing_behind() -> None:
     async with SimulatedWorld(history=1) as world:
-        url, folder = world.kubernetes_url, world.kubeconfig.parent
+        url, folder = world.kubernetes.url, world.kubeconfig.parent
     assert not folder.exists()
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError):

@@ -23,10 +23,8 @@ HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 FIELDS_LIMIT = 10
-CONTEXT_LIMIT = 10
-BLOCKS_LIMIT = 50
 
-_SECTIONS_A_LIST = 10  # header, sentence, fields, context and twice this many stay below BLOCKS_LIMIT
+_SECTIONS_A_LIST = 10  # header, sentence, fields, context and twice this many stay below the 50 blocks of a message
 _FENCE = "```"
 _FENCES = re.compile(r"`{3,}")  # there is no escape for them; apart, the backticks still show what was meant
 _CUT = "…"

@@ -105,10 +105,6 @@ class Bank:
             if each == color and (not apps or app in apps):
                 self._behaviors[app, color] = Behavior(error_ratio=error_ratio, latency=latency)
 
-    def recover(self, color: str) -> None:
-        """Lets a color be well again."""
-        self._behaviors = {key: value for key, value in self._behaviors.items() if key[1] != color}
-
     def live_through(self, at: float) -> None:
         """The second that ends at ``at`` (Unix seconds): requests, logs, and one scrape."""
         self._cluster.settle()

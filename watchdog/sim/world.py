@@ -95,11 +95,6 @@ class SimulatedWorld:
         await self._open.aclose()
 
     @property
-    def kubernetes_url(self) -> str:
-        """The API server."""
-        return self.kubernetes.url
-
-    @property
     def prometheus_url(self) -> str:
         """Prometheus."""
         return self.prometheus.url
