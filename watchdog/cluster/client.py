@@ -16,6 +16,7 @@ a newer token, and 429); and a reply that is not plainly the API server's is nev
 import asyncio
 import copy
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -146,7 +147,7 @@ class Cluster:
             response = await self._api.call_api(*request, _request_timeout=CALL_SECONDS)
             if response.response.history:
                 raise UnreachableError(f"{where}: redirected; an API server does not do that")
-            wait = refusal.seconds_to_wait(response.response.headers.get("Retry-After"))
+            wait = refusal.seconds_to_wait(response.response.headers.get("Retry-After"), now=time.time())
             return _Reply(token, response.status, wait, await response.read())
 
         if (left := self._turned_away.seconds_left(where)) > 0:

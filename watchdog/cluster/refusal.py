@@ -8,6 +8,8 @@ import time
 
 import aiohttp
 
+from watchdog.core import retry_after
+
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 32.0
 _FORBIDDEN = re.compile(r'User "([^"]+)" cannot (\S+) resource "([^"]+)"')
 _NAMED = re.compile(r'^\S+ "([^"]+)" is forbidden')
@@ -32,11 +34,10 @@ class TurnedAway:
         return max(0.0, left)
 
 
-def seconds_to_wait(retry_after: str | None) -> float:
+def seconds_to_wait(header: str | None, *, now: float) -> float:
     """The seconds of a Retry-After, 1 for none. The API server says at most 32; more is not waited for."""
-    is_number = retry_after is not None and retry_after.isascii() and retry_after.isdigit()
-    wanted = float(retry_after or 1) if is_number else 1.0
-    return min(max(wanted, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+    wanted = retry_after.read(header, now=now)
+    return min(max(1.0 if wanted is None else wanted, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 
 
 def is_denied(message: str) -> bool:

@@ -14,10 +14,9 @@ import contextlib
 import errno
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from watchdog import __version__
+from watchdog.core import retry_after
 
 LONGEST_RETRY_AFTER = 300.0
 _EXCERPT_SECONDS = 0.5
@@ -117,8 +117,8 @@ async def _failure_of(response: aiohttp.ClientResponse, url: str) -> DeliveryErr
         return RefusedError(f"the receiver answered {status}, and redirects are not followed")
     reason = f"the receiver answered {status}{await _error_code(response, url)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        header = response.headers.get("Retry-After", "")
-        return UnavailableError(reason, retry_after=read_retry_after(header, now=datetime.now(UTC)))
+        wait = seconds_to_wait(response.headers.get("Retry-After"), now=time.time())
+        return UnavailableError(reason, retry_after=wait)
     return RefusedError(reason)
 
 
@@ -131,17 +131,10 @@ async def _error_code(response: aiohttp.ClientResponse, url: str) -> str:
     return ""
 
 
-def read_retry_after(header: str, *, now: datetime) -> float | None:
-    """The seconds of a Retry-After header, within 1 and `LONGEST_RETRY_AFTER`; None when it names no time to come."""
-    try:
-        if header.isascii() and header.isdigit():
-            seconds = float(header)
-        else:
-            moment = parsedate_to_datetime(header)
-            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    except (ValueError, OverflowError, TypeError):
-        return None
-    return min(max(seconds, 1.0), LONGEST_RETRY_AFTER) if seconds > 0 else None
+def seconds_to_wait(header: str | None, *, now: float) -> float | None:
+    """The seconds of a Retry-After, within 1 and `LONGEST_RETRY_AFTER`; None when it names no time to come."""
+    seconds = retry_after.read(header, now=now)
+    return min(max(seconds, 1.0), LONGEST_RETRY_AFTER) if seconds else None
 
 
 def _is_http_url(text: str) -> bool:

@@ -5,25 +5,19 @@ Law: what a server asks for is obeyed up to a bound; without a request nothing w
 
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+
+from watchdog.core import retry_after
 
 LONGEST_WAIT = 300.0
 """Seconds. A rule is told to be blind after that by default, and a number of hours is a mistake."""
 
 
-def asked_to_wait(status: int, retry_after: str, *, now: float) -> float:
-    """The seconds that an answer asks to wait, 0 when it does not; ``now`` is Unix seconds."""
-    if status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE) or not retry_after:
+def asked_to_wait(status: int, header: str, *, now: float) -> float:
+    """The seconds that an answer with this Retry-After asks to wait, 0 when it does not; ``now`` is Unix seconds."""
+    if status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return 0.0
-    if retry_after.isascii() and retry_after.isdigit():
-        seconds = float(retry_after[:9])
-    else:
-        try:
-            seconds = parsedate_to_datetime(retry_after).timestamp() - now
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+    return min(retry_after.read(header, now=now) or 0.0, LONGEST_WAIT)
 
 
 class Patience:
