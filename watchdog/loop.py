@@ -5,13 +5,13 @@ a process remembers costs a repetition or a wait when it is lost, never a rollba
 
 A tick looks at the cluster first and carries on what is open there. In a new slot every rule is measured, all at once,
 and each is evaluated the moment its own answer arrives: a source that hangs delays nobody else's rule, and a rule that
-trips is acted on in the same tick.
+trips is acted on in the same tick. What is open goes on each second while answers are awaited, too.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from watchdog.announce import Announcer, Reporter
@@ -31,13 +31,12 @@ from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
-from watchdog.evidence import Evidence, Source
+from watchdog.evidence import PRESSING_SECONDS, Evidence, Source
 from watchdog.fleet import Fleet
 from watchdog.lookout import Lookout
 from watchdog.recollection import Recollection
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
-OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
 
 
@@ -138,27 +137,30 @@ class Watch:
 
     def _until_next_tick(self) -> float:
         now = self._clock()
-        until_slot = slot_at(self._target, now) + self._target.interval - now
-        return min(OPEN_TRIP_SECONDS, until_slot) if self._urgent else until_slot
+        slot = slot_at(self._target, now)
+        until_slot = slot + self._target.interval - now if slot == self._evidence.slot else 0.0
+        return min(PRESSING_SECONDS, until_slot) if self._urgent else until_slot
 
     async def tick(self) -> None:
         """One tick. A cluster that cannot be seen ends it, and the next one looks afresh."""
-        started = time.monotonic()
+        started, before = time.monotonic(), self._evidence.slot
         if self._known.journal.trip is None:
             self._clock.release()
-        slot = slot_at(self._target, self._clock())
-        missed = missed_slots(self._target, self._evidence.slot, slot)
         status = await self._observed()
+        if status is not None and self._is_pressing:
+            await self._act(status)
+        # What is asked is the newest slot: looking and acting may have taken longer than one.
+        slot = slot_at(self._target, self._clock())
+        if slot != before:
+            await self._evaluate_slot(status, slot)
         if status is not None:
-            if self._known.journal.trip is not None or self._urgent:
-                await self._act(status)
-            if slot != self._evidence.slot:
-                await self._evaluate_slot(status, slot)
             await self._try_to_keep()
-        elif slot != self._evidence.slot:
-            await self._evaluate_unseen(slot)
-        seconds = time.monotonic() - started
+        seconds, missed = time.monotonic() - started, missed_slots(self._target, before, slot)
         self._reporter.ticked(self._target, seconds=seconds, missed=missed, complete=status is not None)
+
+    @property
+    def _is_pressing(self) -> bool:
+        return self._known.journal.trip is not None or self._urgent
 
     # observe, and remember
 
@@ -168,7 +170,7 @@ class Watch:
         except ClusterError as error:
             self._evidence.saw(None)
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
-            if self._known.journal.trip is not None or self._urgent:
+            if self._is_pressing:
                 self._fail(None, error)
             elif isinstance(error, MissingError):
                 self._tell_of_long_failure(None, error)
@@ -192,9 +194,12 @@ class Watch:
 
     # measure and evaluate
 
-    async def _evaluate_slot(self, status: TargetStatus, slot: float) -> None:
+    async def _evaluate_slot(self, status: TargetStatus | None, slot: float) -> None:
         self._evidence.slot = slot
-        if status.active is not None and await self._evidence.take(slot, status.active, act=lambda: self._act(None)):
+        if status is None:
+            await self._evaluate_unseen(slot)
+            return
+        if status.active is not None and await self._take(slot, status.active, act=lambda: self._act(None)):
             return
         if self._known.journal.trip is None:
             # Where nothing has tripped nothing can come of it, and what was seen at the start of the tick will do.
@@ -202,10 +207,18 @@ class Watch:
 
     async def _evaluate_unseen(self, slot: float) -> None:
         """A cluster that cannot be seen stops no rule: people are alerted, and what trips is acted on when it can."""
-        self._evidence.slot = slot
         if self._known.journal.stays:
-            await self._evidence.take(slot, self._known.journal.stays[-1].color, act=_nothing)
+            await self._take(slot, self._known.journal.stays[-1].color, act=_nothing)
             self._urgent = self._urgent or bool(tripped(self._target, self._evidence.states(), slot))
+
+    async def _take(self, slot: float, color: str, *, act: Callable[[], Awaitable[bool]]) -> bool:
+        left = slot + self._target.interval - self._clock()
+        return await self._evidence.take(slot, color, left=left, act=act, beat=self._press_on)
+
+    async def _press_on(self) -> None:
+        """What is open does not wait for a source that hangs."""
+        if self._is_pressing:
+            await self._act(None)
 
     # decide and apply
 
@@ -338,7 +351,7 @@ class Watch:
         await self._trips.begin(trip)
         while self._known.journal.trip is not None:
             await self._act(None)
-            await self._rest(asyncio.Event(), OPEN_TRIP_SECONDS)
+            await self._rest(asyncio.Event(), PRESSING_SECONDS)
         return next((ended for ended in self._known.journal.finished if ended.trip.id == trip.id), None)
 
 
