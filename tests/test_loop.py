@@ -25,9 +25,9 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
 from watchdog.fleet import Fleet
-from watchdog.loop import Watch
+from watchdog.loop import FRESH_SECONDS, Watch
 from watchdog.sim.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SERVICE
-from watchdog.sim.server import Answer, Hang, LoseReply, Refuse
+from watchdog.sim.server import Answer, Hang, LoseReply, Refuse, Slow
 from watchdog.sim.world import SimulatedWorld
 
 SERVICES = [
@@ -219,6 +219,19 @@ async def test_a_rollback_from_the_first_breach_to_the_end(stage: Stage) -> None
 async def test_the_first_switch_happens_in_the_tick_that_decided_it(stage: Stage) -> None:
     await stage.tick()
     assert stage.colors() == {"blue"}
+
+
+async def test_S1_what_was_seen_before_a_slow_journal_is_not_switched_by(stage: Stage) -> None:
+    """The good color loses its pods while the trip is being journaled."""
+    await stage.world.kubernetes.fail(Slow(seconds=FRESH_SECONDS + 0.5, methods=frozenset({"POST"})))
+    ticking = asyncio.create_task(stage.tick())
+    await eventually(lambda: ("ErrorRatio", "blue") in stage.script.asked, "a rollback is being decided")
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+    await ticking
+    assert stage.colors() == {"green"}
+    await recover(stage)
+    assert_rolled_back_once(stage)
 
 
 async def test_the_bad_color_is_not_asked_before_something_fires(stage: Stage) -> None:
@@ -710,6 +723,30 @@ async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> N
     await stage.tick()
     assert stage.switches() == written
     assert f"somebody removed {mark} from its Services" in stage.ear.alerts[-1].text
+
+
+async def test_F61_a_switch_that_is_refused_again_and_again_counts_once(stage: Stage) -> None:
+    refused = Answer(status=403, body=b'{"kind":"Status","message":"may not"}', methods=frozenset({"PATCH"}))
+    await stage.tick()
+    stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
+    await stage.world.kubernetes.fail(refused)
+    for _ in range(5):
+        await stage.tick()
+    await stage.world.kubernetes.heal()
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_F61_services_that_are_put_back_one_after_the_other_are_one_revert(stage: Stage) -> None:
+    await stage.tick()
+    for times in (1, 2):
+        for service in ("backend-service", "frontend-service"):
+            stage.world.switch("green", services=(service,), manager="argocd-controller")
+            await stage.tick()
+        trip = stage.journal().trip
+        assert trip is not None
+        assert trip.reapplied == times
+        stage.now += 5
 
 
 def replace_services(stage: Stage, *services: str) -> None:

@@ -10,6 +10,7 @@ trips is acted on in the same tick. What is open goes on each second while answe
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -38,6 +39,7 @@ from watchdog.recollection import Recollection
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
 TRIES = 5
+FRESH_SECONDS = 2.0  # what was seen longer ago is not written by
 
 
 class Watch:
@@ -100,6 +102,8 @@ class Watch:
             rules_since=rules_since,
             clock=clock,
         )
+        self._seen: TargetStatus | None = None
+        self._looked_at = -math.inf
         self._retires: float | None = None
         self._urgent = False
         self._failing_since: float | None = None
@@ -171,16 +175,22 @@ class Watch:
             self._evidence.saw(None)
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
             if self._is_pressing:
-                self._fail(None, error)
+                self._fail(error)
             elif isinstance(error, MissingError):
-                self._tell_of_long_failure(None, error)
+                self._tell_of_long_failure(error)
             return None
 
     async def _observe(self) -> TargetStatus:
-        status = await self._lookout.look()
+        began = time.monotonic()
+        self._seen = status = await self._lookout.look()
+        self._looked_at = began
         if not self._known.unreadable:
             self._trips.note_verified(status)
         return status
+
+    def _sees_clearly(self) -> bool:
+        """True while what was seen last is new enough to write by."""
+        return time.monotonic() - self._looked_at <= FRESH_SECONDS
 
     def _post(self, alert: Alert) -> None:
         self._known.journal = post(self._known.journal, alert)
@@ -243,22 +253,22 @@ class Watch:
             else:
                 self._failing_since = None
                 return done
-        self._fail(status, last)
+        self._fail(last)
         return False
 
-    def _fail(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+    def _fail(self, error: ClusterError | None) -> None:
         """Makes it urgent: the next tick is a second away."""
         self._urgent = True
-        self._tell_of_long_failure(status, error)
+        self._tell_of_long_failure(error)
 
-    def _tell_of_long_failure(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+    def _tell_of_long_failure(self, error: ClusterError | None) -> None:
         """What fails for long is told to people, who may see what the watchdog does not."""
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
         is_ours = not isinstance(error, NotLeaderError)
         if is_ours and now - self._failing_since >= STUCK_SECONDS:
             trip = self._known.journal.trip
-            self._announcer.stuck(trip, status, error=str(error), since=self._failing_since)
+            self._announcer.stuck(trip, self._seen, error=str(error), since=self._failing_since)
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._evidence.tripped(status), self._known.journal.trip
@@ -275,7 +285,8 @@ class Watch:
         await self._trips.begin(decision.trip)
         if decision.trip.id == self._uncounted and await self._is_one_too_many(decision.trip, status):
             return False
-        await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
+        well = self._is_well(decision.trip, status)
+        await self._trips.carry_on(decision.trip, status, well=well, sees_clearly=self._sees_clearly)
         self._urgent = self._known.journal.trip is not None
         return True
 
