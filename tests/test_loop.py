@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.core.making import NOW, RULE
+from tests.stack.wait import PATIENCE, eventually
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
@@ -19,14 +20,14 @@ from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, T
 from watchdog.core.decision import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.journal_text import read_journal
-from watchdog.core.model import Measurement, TrippedRule, Trouble
+from watchdog.core.model import Measurement, RuleState, TrippedRule, Trouble
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
 from watchdog.fleet import Fleet
-from watchdog.loop import Watch
+from watchdog.loop import FRESH_SECONDS, Watch
 from watchdog.sim.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SERVICE
-from watchdog.sim.server import Answer, Hang, LoseReply, Refuse
+from watchdog.sim.server import Answer, Hang, LoseReply, Refuse, Slow
 from watchdog.sim.world import SimulatedWorld
 
 SERVICES = [
@@ -61,7 +62,11 @@ class Ear(Silent):
 
     transitions: list[Transition] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    newest: dict[str, RuleState] = field(default_factory=dict)
     delivers: bool = True
+
+    def measured(self, target: Target, rule: Rule, state: RuleState, *, seconds: float) -> None:
+        self.newest[rule.alert] = state
 
     def transition(self, transition: Transition) -> None:
         self.transitions.append(transition)
@@ -214,6 +219,19 @@ async def test_a_rollback_from_the_first_breach_to_the_end(stage: Stage) -> None
 async def test_the_first_switch_happens_in_the_tick_that_decided_it(stage: Stage) -> None:
     await stage.tick()
     assert stage.colors() == {"blue"}
+
+
+async def test_S1_what_was_seen_before_a_slow_journal_is_not_switched_by(stage: Stage) -> None:
+    """The good color loses its pods while the trip is being journaled."""
+    await stage.world.kubernetes.fail(Slow(seconds=FRESH_SECONDS + 0.5, methods=frozenset({"POST"})))
+    ticking = asyncio.create_task(stage.tick())
+    await eventually(lambda: ("ErrorRatio", "blue") in stage.script.asked, "a rollback is being decided")
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.scale(deployment, 0)
+    await ticking
+    assert stage.colors() == {"green"}
+    await recover(stage)
+    assert_rolled_back_once(stage)
 
 
 async def test_the_bad_color_is_not_asked_before_something_fires(stage: Stage) -> None:
@@ -523,6 +541,47 @@ async def test_F02_F27_a_rule_that_hangs_delays_no_other(stage: Stage) -> None:
     assert stage.colors() == {"blue"}
 
 
+async def test_F02_no_answer_is_waited_for_beyond_the_slot(stage: Stage) -> None:
+    """A deadline of the source that is longer than the interval would cost the other rules every other slot."""
+    stage.script.answers = {"green": WELL, "blue": IDLE}
+    stage.script.hanging = {"Hanging"}
+    stage.raise_watch(interval="1s", rules=[RULE, RULE | {"alert": "Hanging"}])
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(2):
+            await stage.tick()
+    assert stage.script.asked == [("ErrorRatio", "green"), ("Hanging", "green")] * 2
+    assert stage.ear.newest["Hanging"].reason == "no answer within the slot, and there is one each 1s"
+
+
+async def test_a_slot_that_has_begun_meanwhile_is_due_at_once(stage: Stage) -> None:
+    stage.script.answers = {"green": WELL, "blue": IDLE}
+    stage.raise_watch(interval="1h")
+    stop, slots = asyncio.Event(), 3
+
+    def take_long(_: str) -> None:
+        stage.now += 3600
+        if len(stage.script.asked) == slots:
+            stop.set()
+
+    stage.script.meanwhile = take_long
+    async with asyncio.timeout(PATIENCE):
+        await stage.watch.run(stop)
+    assert len(stage.script.asked) == slots
+
+
+async def test_F02_a_rollback_goes_on_beside_a_source_that_hangs(stage: Stage) -> None:
+    rollback = {"scale_down_delay": "2m"}
+    stage.raise_watch(interval="1m", rules=[RULE, RULE | {"alert": "Hanging"}], rollback=rollback)
+    stage.script.hanging = {"Hanging"}
+    await stage.tick_until(lambda: bool(stage.ear.told(Event.VERIFIED)))
+    ticking = asyncio.create_task(stage.tick(after=60))
+    await eventually(lambda: stage.script.asked[-1] == ("Hanging", "blue"), "the next slot is measured")
+    stage.now += 121
+    await eventually(lambda: stage.replicas("green") == [0, 0], "green is scaled down")
+    assert not ticking.done()
+    ticking.cancel()
+
+
 async def test_F17_what_was_measured_of_a_release_that_is_gone_is_no_evidence(stage: Stage) -> None:
     """Somebody switches to blue while green is being asked; what green answers must not be held against blue."""
     stage.script.answers = {"green": BAD, "blue": WELL}
@@ -664,6 +723,30 @@ async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> N
     await stage.tick()
     assert stage.switches() == written
     assert f"somebody removed {mark} from its Services" in stage.ear.alerts[-1].text
+
+
+async def test_F61_a_switch_that_is_refused_again_and_again_counts_once(stage: Stage) -> None:
+    refused = Answer(status=403, body=b'{"kind":"Status","message":"may not"}', methods=frozenset({"PATCH"}))
+    await stage.tick()
+    stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
+    await stage.world.kubernetes.fail(refused)
+    for _ in range(5):
+        await stage.tick()
+    await stage.world.kubernetes.heal()
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_F61_services_that_are_put_back_one_after_the_other_are_one_revert(stage: Stage) -> None:
+    await stage.tick()
+    for times in (1, 2):
+        for service in ("backend-service", "frontend-service"):
+            stage.world.switch("green", services=(service,), manager="argocd-controller")
+            await stage.tick()
+        trip = stage.journal().trip
+        assert trip is not None
+        assert trip.reapplied == times
+        stage.now += 5
 
 
 def replace_services(stage: Stage, *services: str) -> None:

@@ -1,15 +1,18 @@
 """What the rules of one target say: measures them in a slot, and evaluates what comes back.
 
-Law: each rule is evaluated the moment its own answer arrives, so that a source that hangs delays nobody else's rule;
-what was measured of a release that is gone meanwhile is no evidence.
+Law: each rule is evaluated the moment its own answer arrives, and no answer is waited for beyond the slot, so that a
+source that hangs delays nobody else's rule, in this slot or in the next; what was measured of a release that is gone
+meanwhile is no evidence.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from watchdog.announce import Announcer, Reporter
+from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import breaches_now, evaluate
 from watchdog.core.inforce import InForce, obeyed
 from watchdog.core.journal import remember
@@ -26,6 +29,10 @@ from watchdog.core.watching import (
 )
 from watchdog.recollection import Recollection
 from watchdog.sources.kubernetes import ObservedCluster
+
+PRESSING_SECONDS = 1.0  # what is pressing is looked at this often
+
+Answer = tuple[Rule, Measurement, float]
 
 
 class Source(Protocol):
@@ -83,25 +90,36 @@ class Evidence:
         """The rules that ask to leave the active color, on the evidence of the newest slot."""
         return asking_to_leave(self._obeyed, self._known.journal, status, slot=self.slot)
 
-    async def take(self, slot: float, color: str, *, act: Callable[[], Awaitable[bool]]) -> bool:
+    async def take(
+        self,
+        slot: float,
+        color: str,
+        *,
+        left: float,
+        act: Callable[[], Awaitable[bool]],
+        beat: Callable[[], Awaitable[None]],
+    ) -> bool:
         """Measures every rule, and lets ``act`` decide each time that one which rolls back breaches.
 
-        True when that has moved the traffic, or somebody else has meanwhile: the answers still to come are dropped.
+        ``left`` is how many seconds the slot still has; who is asked late has half an interval all the same. While
+        answers are awaited ``beat`` is called each `PRESSING_SECONDS`. True when ``act`` has moved the traffic, or
+        somebody else has meanwhile: the answers still to come are dropped.
         """
         self.slot = slot
+        within = max(left, self._target.interval / 2)
         release = release_of(self._known.journal)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._timed(rule, color, slot)) for rule in self._obeyed.rules]
-            for arrived in asyncio.as_completed(tasks):
-                rule, measurement, seconds = await arrived
-                if release != release_of(self._known.journal):
-                    break
-                state = self._evaluate(rule, measurement, color=color, slot=slot)
-                self._reporter.measured(self._target, rule, state, seconds=seconds)
-                if rule.action == "rollback" and breaches_now(state, slot) and await act():
-                    break
-            else:
-                return False
+            tasks = {group.create_task(self._timed(rule, color, slot, within=within)) for rule in self._obeyed.rules}
+            async with contextlib.aclosing(_as_they_come(tasks, beat)) as answers:
+                async for rule, measurement, seconds in answers:
+                    if release != release_of(self._known.journal):
+                        break
+                    state = self._evaluate(rule, measurement, color=color, slot=slot)
+                    self._reporter.measured(self._target, rule, state, seconds=seconds)
+                    if rule.action == "rollback" and breaches_now(state, slot) and await act():
+                        break
+                else:
+                    return False
             for task in tasks:
                 task.cancel()
         return True
@@ -115,12 +133,20 @@ class Evidence:
         answers = await asyncio.gather(*(self._ask(rule, color, slot) for rule in asked))
         return breaching_elsewhere(zip(asked, answers, strict=True))
 
-    async def _timed(self, rule: Rule, color: str, slot: float) -> tuple[Rule, Measurement, float]:
+    async def _timed(self, rule: Rule, color: str, slot: float, *, within: float) -> Answer:
         began = time.monotonic()
         source = self._sources[rule.source]
         asked_at = slot - source.query_offset if isinstance(source, AsksEarlier) else slot
         early = not_yet(rule, self._known.journal, color=color, slot=asked_at)
-        return rule, early or await self._ask(rule, color, slot), time.monotonic() - began
+        return rule, early or await self._in_time(rule, color, slot, within=within), time.monotonic() - began
+
+    async def _in_time(self, rule: Rule, color: str, slot: float, *, within: float) -> Measurement:
+        try:
+            async with asyncio.timeout(within):
+                return await self._ask(rule, color, slot)
+        except TimeoutError:
+            interval = show_duration(self._target.interval)
+            return Measurement.error(f"no answer within the slot, and there is one each {interval}")
 
     async def _ask(self, rule: Rule, color: str, slot: float) -> Measurement:
         source = self._sources[rule.source]
@@ -133,3 +159,18 @@ class Evidence:
         self._announcer.trouble(rule, measurement, after)
         self._announcer.rule(rule, before, after, color=color)
         return after
+
+
+async def _as_they_come(
+    tasks: set[asyncio.Task[Answer]], beat: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[Answer]:
+    """Each answer as it arrives, and a beat each `PRESSING_SECONDS` in between."""
+    due = time.monotonic() + PRESSING_SECONDS
+    while tasks:
+        patience = max(0.0, due - time.monotonic())
+        arrived, tasks = await asyncio.wait(tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for task in arrived:
+            yield task.result()
+        if time.monotonic() >= due:
+            await beat()
+            due = time.monotonic() + PRESSING_SECONDS

@@ -5,13 +5,14 @@ a process remembers costs a repetition or a wait when it is lost, never a rollba
 
 A tick looks at the cluster first and carries on what is open there. In a new slot every rule is measured, all at once,
 and each is evaluated the moment its own answer arrives: a source that hangs delays nobody else's rule, and a rule that
-trips is acted on in the same tick.
+trips is acted on in the same tick. What is open goes on each second while answers are awaited, too.
 """
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from watchdog.announce import Announcer, Reporter
@@ -31,14 +32,14 @@ from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event
-from watchdog.evidence import Evidence, Source
+from watchdog.evidence import PRESSING_SECONDS, Evidence, Source
 from watchdog.fleet import Fleet
 from watchdog.lookout import Lookout
 from watchdog.recollection import Recollection
 from watchdog.trip_runner import STUCK_SECONDS, TripRunner
 
-OPEN_TRIP_SECONDS = 1.0
 TRIES = 5
+FRESH_SECONDS = 2.0  # what was seen longer ago is not written by
 
 
 class Watch:
@@ -101,6 +102,8 @@ class Watch:
             rules_since=rules_since,
             clock=clock,
         )
+        self._seen: TargetStatus | None = None
+        self._looked_at = -math.inf
         self._retires: float | None = None
         self._urgent = False
         self._failing_since: float | None = None
@@ -138,27 +141,30 @@ class Watch:
 
     def _until_next_tick(self) -> float:
         now = self._clock()
-        until_slot = slot_at(self._target, now) + self._target.interval - now
-        return min(OPEN_TRIP_SECONDS, until_slot) if self._urgent else until_slot
+        slot = slot_at(self._target, now)
+        until_slot = slot + self._target.interval - now if slot == self._evidence.slot else 0.0
+        return min(PRESSING_SECONDS, until_slot) if self._urgent else until_slot
 
     async def tick(self) -> None:
         """One tick. A cluster that cannot be seen ends it, and the next one looks afresh."""
-        started = time.monotonic()
+        started, before = time.monotonic(), self._evidence.slot
         if self._known.journal.trip is None:
             self._clock.release()
-        slot = slot_at(self._target, self._clock())
-        missed = missed_slots(self._target, self._evidence.slot, slot)
         status = await self._observed()
+        if status is not None and self._is_pressing:
+            await self._act(status)
+        # What is asked is the newest slot: looking and acting may have taken longer than one.
+        slot = slot_at(self._target, self._clock())
+        if slot != before:
+            await self._evaluate_slot(status, slot)
         if status is not None:
-            if self._known.journal.trip is not None or self._urgent:
-                await self._act(status)
-            if slot != self._evidence.slot:
-                await self._evaluate_slot(status, slot)
             await self._try_to_keep()
-        elif slot != self._evidence.slot:
-            await self._evaluate_unseen(slot)
-        seconds = time.monotonic() - started
+        seconds, missed = time.monotonic() - started, missed_slots(self._target, before, slot)
         self._reporter.ticked(self._target, seconds=seconds, missed=missed, complete=status is not None)
+
+    @property
+    def _is_pressing(self) -> bool:
+        return self._known.journal.trip is not None or self._urgent
 
     # observe, and remember
 
@@ -168,17 +174,23 @@ class Watch:
         except ClusterError as error:
             self._evidence.saw(None)
             self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
-            if self._known.journal.trip is not None or self._urgent:
-                self._fail(None, error)
+            if self._is_pressing:
+                self._fail(error)
             elif isinstance(error, MissingError):
-                self._tell_of_long_failure(None, error)
+                self._tell_of_long_failure(error)
             return None
 
     async def _observe(self) -> TargetStatus:
-        status = await self._lookout.look()
+        began = time.monotonic()
+        self._seen = status = await self._lookout.look()
+        self._looked_at = began
         if not self._known.unreadable:
             self._trips.note_verified(status)
         return status
+
+    def _sees_clearly(self) -> bool:
+        """True while what was seen last is new enough to write by."""
+        return time.monotonic() - self._looked_at <= FRESH_SECONDS
 
     def _post(self, alert: Alert) -> None:
         self._known.journal = post(self._known.journal, alert)
@@ -192,9 +204,12 @@ class Watch:
 
     # measure and evaluate
 
-    async def _evaluate_slot(self, status: TargetStatus, slot: float) -> None:
+    async def _evaluate_slot(self, status: TargetStatus | None, slot: float) -> None:
         self._evidence.slot = slot
-        if status.active is not None and await self._evidence.take(slot, status.active, act=lambda: self._act(None)):
+        if status is None:
+            await self._evaluate_unseen(slot)
+            return
+        if status.active is not None and await self._take(slot, status.active, act=lambda: self._act(None)):
             return
         if self._known.journal.trip is None:
             # Where nothing has tripped nothing can come of it, and what was seen at the start of the tick will do.
@@ -202,10 +217,18 @@ class Watch:
 
     async def _evaluate_unseen(self, slot: float) -> None:
         """A cluster that cannot be seen stops no rule: people are alerted, and what trips is acted on when it can."""
-        self._evidence.slot = slot
         if self._known.journal.stays:
-            await self._evidence.take(slot, self._known.journal.stays[-1].color, act=_nothing)
+            await self._take(slot, self._known.journal.stays[-1].color, act=_nothing)
             self._urgent = self._urgent or bool(tripped(self._target, self._evidence.states(), slot))
+
+    async def _take(self, slot: float, color: str, *, act: Callable[[], Awaitable[bool]]) -> bool:
+        left = slot + self._target.interval - self._clock()
+        return await self._evidence.take(slot, color, left=left, act=act, beat=self._press_on)
+
+    async def _press_on(self) -> None:
+        """What is open does not wait for a source that hangs."""
+        if self._is_pressing:
+            await self._act(None)
 
     # decide and apply
 
@@ -230,22 +253,22 @@ class Watch:
             else:
                 self._failing_since = None
                 return done
-        self._fail(status, last)
+        self._fail(last)
         return False
 
-    def _fail(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+    def _fail(self, error: ClusterError | None) -> None:
         """Makes it urgent: the next tick is a second away."""
         self._urgent = True
-        self._tell_of_long_failure(status, error)
+        self._tell_of_long_failure(error)
 
-    def _tell_of_long_failure(self, status: TargetStatus | None, error: ClusterError | None) -> None:
+    def _tell_of_long_failure(self, error: ClusterError | None) -> None:
         """What fails for long is told to people, who may see what the watchdog does not."""
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
         is_ours = not isinstance(error, NotLeaderError)
         if is_ours and now - self._failing_since >= STUCK_SECONDS:
             trip = self._known.journal.trip
-            self._announcer.stuck(trip, status, error=str(error), since=self._failing_since)
+            self._announcer.stuck(trip, self._seen, error=str(error), since=self._failing_since)
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._evidence.tripped(status), self._known.journal.trip
@@ -262,7 +285,8 @@ class Watch:
         await self._trips.begin(decision.trip)
         if decision.trip.id == self._uncounted and await self._is_one_too_many(decision.trip, status):
             return False
-        await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
+        well = self._is_well(decision.trip, status)
+        await self._trips.carry_on(decision.trip, status, well=well, sees_clearly=self._sees_clearly)
         self._urgent = self._known.journal.trip is not None
         return True
 
@@ -338,7 +362,7 @@ class Watch:
         await self._trips.begin(trip)
         while self._known.journal.trip is not None:
             await self._act(None)
-            await self._rest(asyncio.Event(), OPEN_TRIP_SECONDS)
+            await self._rest(asyncio.Event(), PRESSING_SECONDS)
         return next((ended for ended in self._known.journal.finished if ended.trip.id == trip.id), None)
 
 

@@ -56,7 +56,7 @@ class Parts:
             fleet=self.fleet,
             instance=_instance(self.settings, target),
             dry_run=self.settings.dry_run,
-            myself=_myself(self.settings),
+            myself=self._myself,
             rules_since=self.roster.since,
         )
 
@@ -119,7 +119,11 @@ class Parts:
 
     def _where_to_tell(self) -> Myself | None:
         """The watchdog's own Deployment, but not while it only watches: an Event is a write."""
-        return _myself(self.settings) if enforced(self.settings, self.roster.targets) else None
+        return self._myself if enforced(self.settings, self.roster.targets) else None
+
+    @property
+    def _myself(self) -> Myself | None:
+        return Myself.named(self.settings.namespace, self.settings.deployment)
 
 
 def assemble(
@@ -184,9 +188,3 @@ def _alerts(targets: Iterable[Target]) -> dict[str, list[str]]:
 
 def _instance(settings: Settings, target: Target) -> str:
     return instance_name(settings.namespace or target.namespace, name_in_leases(settings))
-
-
-def _myself(settings: Settings) -> Myself | None:
-    if settings.namespace is None or settings.deployment is None:
-        return None
-    return Myself(namespace=settings.namespace, deployment=settings.deployment)

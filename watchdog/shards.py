@@ -65,7 +65,8 @@ async def watch_while_held(
     """Takes part in the election until ``stopping``. Each time that a shard is gained its watches begin afresh."""
 
     async def serve(shard: int, stop: asyncio.Event) -> None:
-        writer = cluster.guarded(lambda: elector.may_act(shard))
+        # The Lease is given back when the work has ended: not before its last write has.
+        writer = cluster.guarded(lambda: elector.may_act(shard)).seeing_writes_out()
         await roster.watch(
             lambda target: watch_for(target, writer),
             stop,

@@ -1,13 +1,15 @@
 """Carries a rollback from its first write to its end, a few writes at a time.
 
 Law: what is to be done follows from the plan, which follows from what is seen; it is journaled before it is begun. A
-glance at the EndpointSlices tells that a switch is verified; whatever is written next rests on a look at everything.
+glance at the EndpointSlices tells that a switch is verified; whatever is written next rests on a look at everything
+that is not old.
 """
 
 import asyncio
 import contextlib
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from watchdog.announce import Announcer
@@ -16,7 +18,7 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
-from watchdog.core.contest import done_again
+from watchdog.core.contest import Reverts, was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
@@ -68,6 +70,7 @@ class TripRunner:
         self._clock = clock
         self._verified_since: float | None = None
         self._planned: tuple[str, float | None] = ("", None)
+        self._reverts = Reverts()
         self._switched_at = -math.inf
         self._switched: TargetStatus | None = None
         self._waits_since: float | None = None
@@ -124,10 +127,11 @@ class TripRunner:
             self._fleet.spared(self._target.target)  # what is journaled is read anew, and counted by that
             raise
 
-    async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool) -> None:
+    async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool, sees_clearly: Callable[[], bool]) -> None:
         """Takes the next steps. Raises ClusterError; then the next call looks afresh.
 
-        People are told after a switch, and before the trip is closed.
+        ``sees_clearly`` says whether ``status`` is still new enough to write by; it is asked before each step. People
+        are told after a switch, and before the trip is closed.
         """
         self._clock.hold()
         now = self._clock()
@@ -136,20 +140,24 @@ class TripRunner:
             if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
                 todo = self._plan(trip, status, well=well, now=now)
             self._announcer.stage(trip, todo)
-            await self._carry_out(trip, status, todo, now=now)
+            await self._carry_out(trip, status, todo, now=now, sees_clearly=sees_clearly)
         finally:
             self._planned = trip.id, self._clock()
 
-    async def _carry_out(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
+    async def _carry_out(
+        self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float, sees_clearly: Callable[[], bool]
+    ) -> None:
         if todo.stage in ENDS:
             await self._announcer.progress(trip, status, todo, self._others)
-        elif todo.stage is Stage.SWITCHING and (again := done_again(trip, status)):
-            self._known.journal = replace(self._known.journal, trip=again)
-            await self._known.keep()
+        elif todo.stage is Stage.SWITCHING:
+            await self._count_reverts(trip, status, now=now)
         for step in todo.steps:
+            if not sees_clearly():
+                raise ConflictError(f"too much time has passed to {todo.sentence} by what was seen: looking again")
             await self._write(step, trip, now=now)
             self._announcer.step(step)
             if isinstance(step, SwitchSelector):
+                self._reverts = self._reverts.done_again(step.service.name)
                 self._note_switched(step.service.name, trip)
             if isinstance(step, ScaleDown):
                 self._scaled_down[trip.id, step.deployment.name] += 1
@@ -163,6 +171,19 @@ class TripRunner:
             await self._close(trip, todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
+
+    async def _count_reverts(self, trip: Trip, status: TargetStatus, *, now: float) -> None:
+        """Journals that it is done another time before it is. However often that fails, it is one time."""
+        before = self._reverts if self._reverts.trip == trip.id else Reverts(trip.id)
+        after = before.seen([service for service in status.services if was_undone(service, trip)], now=now)
+        if after.count > before.count:
+            self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+            try:
+                await self._known.keep()
+            except ClusterError:
+                self._known.journal = replace(self._known.journal, trip=trip)
+                raise
+        self._reverts = after
 
     def _note_switched(self, service: str, trip: Trip) -> None:
         """In memory; the next writing of the journal says so too."""

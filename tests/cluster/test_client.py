@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,10 @@ from kubernetes.aio.config import incluster_config
 from tests.stack.admin import path_of
 from tests.stack.certificates import make_certificates
 from tests.stack.fault_proxy import FaultProxy, fault_proxy
-from tests.stack.faults import refusal
+from tests.stack.faults import Delay, refusal
 from tests.stack.injection import Match
 from tests.stack.kubernetes import ControlPlane
+from tests.stack.wait import eventually
 from watchdog.cluster.client import (
     Cluster,
     NotFoundError,
@@ -195,6 +197,22 @@ async def test_F31_a_write_that_waited_is_not_made_when_the_lease_is_gone_by_the
         with pytest.raises(NotLeaderError):
             await writer.create(path_of("configmaps", namespace), {"metadata": {"name": "any"}})
     assert len(proxy.writes()) == 1
+
+
+async def test_F85_who_is_cancelled_in_a_write_waits_for_its_end(
+    proxy: FaultProxy, control_plane: ControlPlane, namespace: str
+) -> None:
+    """Whoever acts next must not meet a write that is still under way."""
+    path = path_of("configmaps", namespace)
+    proxy.inject(Delay(0.5))
+    async with await Cluster.connect(proxy.kubeconfig(control_plane.admin_token), None) as cluster:
+        writer = cluster.seeing_writes_out()
+        writing = asyncio.create_task(writer.create(path, {"metadata": {"name": "last"}}))
+        await eventually(proxy.writes, "it is sent")
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert control_plane.admin.get(f"{path}/last")["metadata"]["name"] == "last"
 
 
 async def test_F29_a_refusal_names_the_verb_the_resource_and_the_cure(

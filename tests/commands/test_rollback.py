@@ -77,6 +77,13 @@ async def test_a_pause_is_not_overridden(desk: Desk) -> None:
     assert (wrong.exit_code, "possible are:" in wrong.stderr) == (2, True)
 
 
+async def test_a_pause_of_the_watchdog_itself_holds_people_too(desk: Desk) -> None:
+    desk.world.annotate("deployments", "frontend-blue", PAUSED, "true")
+    own = {"WATCHDOG_NAMESPACE": TARGET, "WATCHDOG_DEPLOYMENT": "frontend-blue"}
+    done = await desk.type("rollback", TARGET, "--yes", "--even-if", "not_known_good", **own)
+    assert (done.exit_code, "held (paused)" in done.stderr) == (1, True)
+
+
 async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
     done = await desk.type("rollback", TARGET, "--yes", "--even-if", "not_known_good", WATCHDOG_RULES=fast)
     assert done.exit_code == 0, done.stderr

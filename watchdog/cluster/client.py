@@ -85,6 +85,7 @@ class Cluster:
         self._credentials = credentials
         self._api = client.ApiClient(credentials.configuration)
         self._may_write: Callable[[], bool] = lambda: True
+        self._sees_writes_out = False
         self._turned_away = refusal.TurnedAway()
 
     @classmethod
@@ -107,17 +108,37 @@ class Cluster:
         guarded._may_write = lambda: before() and may_write()  # noqa: SLF001 - of the same class
         return guarded
 
+    def seeing_writes_out(self) -> Self:
+        """The same, for a writer after whom another one begins: who is cancelled in a write waits for its end.
+
+        What was sent may yet be done, for as long as the call lasts.
+        """
+        patient = copy.copy(self)
+        patient._sees_writes_out = True  # noqa: SLF001 - of the same class
+        return patient
+
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
         """The object or list at a path. Without resourceVersion, so that it is a quorum read."""
         return await self._call("GET", path, query=query)
 
     async def patch(self, path: str, operations: Sequence[PatchOperation]) -> Json:
         """The object after a JSON Patch. The operations have to begin with the `test`s that make it safe."""
-        return await self._call("PATCH", path, body=list(operations), query={"fieldManager": FIELD_MANAGER})
+        return await self._write("PATCH", path, list(operations))
 
     async def create(self, path: str, body: Json) -> Json:
         """The created object; ConflictError when it exists already."""
-        return await self._call("POST", path, body=body, query={"fieldManager": FIELD_MANAGER})
+        return await self._write("POST", path, body)
+
+    async def _write(self, method: Literal["PATCH", "POST"], path: str, body: Json | list[PatchOperation]) -> Json:
+        call = self._call(method, path, body=body, query={"fieldManager": FIELD_MANAGER})
+        if not self._sees_writes_out:
+            return await call
+        sent = asyncio.ensure_future(call)
+        try:
+            return await asyncio.shield(sent)
+        except asyncio.CancelledError:
+            await asyncio.wait((sent,))
+            raise
 
     async def _call(
         self,

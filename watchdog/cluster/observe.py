@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from watchdog.cluster.client import Cluster, ClusterError, Json, NotFoundError
 from watchdog.cluster.endpoints import SERVICE_NAME, count_ready, slices_path
@@ -48,6 +48,11 @@ class Myself:
 
     namespace: str
     deployment: str
+
+    @classmethod
+    def named(cls, namespace: str | None, deployment: str | None) -> Self | None:
+        """None for a watchdog that has no Deployment, or does not know it."""
+        return cls(namespace=namespace, deployment=deployment) if namespace and deployment else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from watchdog.announce import Silent
 from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import ConfigMapJournal
+from watchdog.cluster.observe import Myself
 from watchdog.commands.annotating import TRIES
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.session import Session, StopError, say, tell
@@ -156,7 +157,15 @@ def _watch(session: Session, target: Target) -> Watch:
     namespace = session.journal_namespace(target)
     instance = instance_name(namespace, session.settings.deployment or "")
     store = ConfigMapJournal(session.cluster, namespace, target.target, instance=instance)
-    return Watch(enforced, cluster=session.cluster, sources={}, journal=store, reporter=_Talk(), instance=instance)
+    return Watch(
+        enforced,
+        cluster=session.cluster,
+        sources={},
+        journal=store,
+        reporter=_Talk(),
+        instance=instance,
+        myself=Myself.named(session.settings.namespace, session.settings.deployment),
+    )
 
 
 def _by_hand(why: str) -> TrippedRule:

@@ -8,18 +8,56 @@ new to say about it. A release with other pods is new, and whoever gives it the 
 so is every switch after the rollback has ended.
 """
 
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from watchdog.core.annotations import TRIP
 from watchdog.core.flux import pause_command
+from watchdog.core.instant import Instant
 from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
 from watchdog.core.readiness import saved_replicas
 from watchdog.core.rules.language import Target
 
 MOST_REAPPLIED = 2
+ONE_GO_SECONDS = 3.0
 
 _ARGO_CD = "argocd"
 _FLUX = "kustomize-controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Reverts:
+    """What another writer was seen to undo of one trip: ``count`` times, the newest one since ``since``.
+
+    Who puts several ``services`` back does so one after the other: that is one time. What is undone counts once until
+    it is done again; ``undone`` says of each such Service when its selector was changed for that.
+    """
+
+    trip: str = ""
+    count: int = 0
+    since: Instant = -math.inf
+    services: frozenset[str] = frozenset()
+    undone: Mapping[str, Instant | None] = field(default_factory=dict)
+
+    def seen(self, services: Sequence[ServiceStatus], *, now: Instant) -> Self:
+        """With the Services that are undone now."""
+        new = {each.name: each.switched_at for each in services if self._is_new(each)}
+        if not new:
+            return self
+        undone = {**self.undone, **new}
+        if now - self.since <= ONE_GO_SECONDS and not new.keys() & self.services:
+            return replace(self, services=self.services | new.keys(), undone=undone)
+        return replace(self, count=self.count + 1, since=now, services=frozenset(new), undone=undone)
+
+    def done_again(self, service: str) -> Self:
+        """With a Service that was switched again."""
+        return replace(self, undone={name: at for name, at in self.undone.items() if name != service})
+
+    def _is_new(self, service: ServiceStatus) -> bool:
+        """A switch whose reply was lost may have been done: then the selector was changed again since."""
+        return service.name not in self.undone or service.switched_at != self.undone[service.name]
 
 
 def has_begun(status: TargetStatus, trip: Trip) -> bool:
@@ -33,12 +71,6 @@ def was_undone(service: ServiceStatus, trip: Trip) -> bool:
     Who replaces the whole Service takes our mark away with the selector; the journal knows it still.
     """
     return (TRIP in service.annotations or service.name in trip.switched) and service.color != trip.good
-
-
-def done_again(trip: Trip, status: TargetStatus) -> Trip | None:
-    """The trip as it is when its switch is done now, and somebody had undone it: that is counted. None: nobody had."""
-    is_repeated = any(was_undone(service, trip) for service in status.services)
-    return replace(trip, reapplied=trip.reapplied + 1) if is_repeated else None
 
 
 def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from watchdog.core.contest import done_again
+from watchdog.core.contest import was_undone
 from watchdog.core.decide import decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import evaluate, firing
@@ -220,8 +220,8 @@ class Player:
         self._held = None
         trip = decision.trip
         todo = self._plan(trip, status, now=now)
-        if todo.stage is Stage.SWITCHING and (again := done_again(trip, status)):
-            self.journal = replace(self.journal, trip=again)
+        if todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
+            self.journal = replace(self.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
         for step in todo.steps:
             self._world = self._world.after(step, at=now)
             told = of_step(step, at=now)
