@@ -1,4 +1,6 @@
-"""One namespace of the campaign: two Services on green, four Deployments of one pod, and what is declared of them.
+"""One namespace of the campaign: two Services on green, four Deployments, and what is declared of them.
+
+One Deployment of blue is parked, so that a rollback has to make it ready first; the other ones have a pod each.
 
 Law: the objects are read as the administrator, past the proxy and the product.
 """
@@ -22,6 +24,7 @@ from tests.stack.wait import wait_until
 KINDS = ("services", "deployments")
 # Nobody has seen blue active: a person says that it is good.
 VOUCHED = {"canary-watchdog/known-good": "true"}
+PARKED = "frontend-blue"
 
 
 @dataclass(kw_only=True)
@@ -95,7 +98,7 @@ class Ground:
         wait_until(lambda: self.pods.has_caught_up(self.namespace, self.admin.items(pods)), "the pods are seen")
 
     def _is_ready(self) -> bool:
-        return sum(pod.ready for pod in self.pods.newest(self.namespace)) == len(APPS) * len(COLORS)
+        return sum(pod.ready for pod in self.pods.newest(self.namespace)) == len(APPS) * len(COLORS) - 1
 
 
 def _deployment(app: str, color: str) -> dict[str, Any]:
@@ -103,7 +106,11 @@ def _deployment(app: str, color: str) -> dict[str, Any]:
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "bank", "image": f"bank:{color}"}]}}
     return {
         "metadata": {"name": f"{app}-{color}", "annotations": VOUCHED if color == "blue" else {}},
-        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+        "spec": {
+            "replicas": 0 if f"{app}-{color}" == PARKED else 1,
+            "selector": {"matchLabels": labels},
+            "template": template,
+        },
     }
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.campaign.cell import USER, Cell, Field, Result, Resume, label_of, run_cell
-from tests.campaign.ground import Ground
+from tests.campaign.ground import PARKED, Ground
 from tests.campaign.one_target import Order
 from tests.stack.auditlog import MUTATING, Row, by_user
 from tests.stack.banking import APPS
@@ -128,7 +128,8 @@ def test_a_rollback_without_a_fault(campaign: Campaign) -> None:
     assert campaign.clean.findings == []
     switched = {label for label in labels if label.startswith("services/") and "selector" in label}
     scaled = {label for label in labels if label.startswith("deployments/") and "replicas" in label}
-    assert (len(switched), len(scaled) >= 2) == (2, True), labels
+    assert (len(switched), len(scaled) >= 3) == (2, True), labels
+    assert [label for label in scaled if PARKED in label], "it was made ready first"
 
 
 def test_F39_nothing_is_read_that_may_be_stale_and_no_object_is_written_but_the_one_that_was_read(
