@@ -40,8 +40,8 @@ class Telling:
                 self._metrics.written(transition.event.value, "done")
             case Event.CLUSTER:
                 self._metrics.written("any", transition.after)
-            case Event.FINISHED:
-                self._metrics.rollback_ended(transition.target, transition.after)
+            case Event.FINISHED if transition.end is not None:
+                self._metrics.rollback_ended(transition.target, transition.end)
             case _:
                 pass  # it has no number of its own
 
@@ -79,6 +79,7 @@ def _fields(transition: Transition) -> dict[str, object]:
         "to": transition.after,
         "sentence": transition.sentence,
         "trip": transition.trip,
+        "end": transition.end.value if transition.end else None,
     }
     return {key: value for key, value in told.items() if value not in ("", None)}
 

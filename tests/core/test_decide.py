@@ -11,7 +11,7 @@ from watchdog.core.annotations import IRREVERSIBLE, TRIP
 from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt
-from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
+from watchdog.core.model import End, FinishedTrip, Selected, ServiceStatus, TargetStatus
 from watchdog.core.plan import Stage, plan
 from watchdog.core.rules.language import Target
 
@@ -37,7 +37,7 @@ def reason(decision: Decision) -> Reason | None:
 
 
 def last_trip(*, seconds_ago: float) -> FinishedTrip:
-    return FinishedTrip(trip=trip(), finished_at=NOW - seconds_ago, recovered=True)
+    return FinishedTrip(trip=trip(), finished_at=NOW - seconds_ago, end=End.RECOVERED)
 
 
 def test_a_firing_rule_and_no_guard_roll_back() -> None:

@@ -15,6 +15,7 @@ from watchdog.core.flux import pause_command, resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Stay
 from watchdog.core.model import (
+    End,
     FinishedTrip,
     Measurement,
     RuleState,
@@ -45,7 +46,7 @@ def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *
 
 def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended."""
-    text = f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look.")
+    text = f"{target.target}: {todo.sentence}." + (" A person has to look." if todo.end is End.NOT_RECOVERED else "")
     told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
     return replace(told, commands=(*told.commands, *(() if trip.undoes else resume_command(target, status))))
 

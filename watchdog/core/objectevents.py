@@ -8,7 +8,7 @@ from typing import Literal
 
 from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.decision import Hold
-from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
+from watchdog.core.model import DeploymentStatus, End, ServiceStatus, TargetStatus, Trip
 from watchdog.core.plan import Plan, Stage, deployments_of
 
 
@@ -38,9 +38,10 @@ def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[Objec
             each for each in deployments_of(status, trip.bad) if each.replicas == 0 and REPLICAS in each.annotations
         ]
         events += [_scaled_down(deployment, trip) for deployment in scaled]
-    if todo.stage is Stage.FINISHED:
-        reason: Literal["Recovered", "NotRecovered"] = "Recovered" if todo.recovered else "NotRecovered"
-        events += [_on_service(service, reason, f"{trip.id}: {todo.sentence}", trip) for service in switched]
+    if todo.end is End.RECOVERED:
+        events += [_on_service(service, "Recovered", f"{trip.id}: {todo.sentence}", trip) for service in switched]
+    if todo.end is End.NOT_RECOVERED:
+        events += [_on_service(service, "NotRecovered", f"{trip.id}: {todo.sentence}", trip) for service in switched]
     return tuple(events)
 
 

@@ -6,6 +6,8 @@ Law: transitions are told in the order in which they happened; they say what was
 from dataclasses import dataclass
 from enum import StrEnum
 
+from watchdog.core.model import End
+
 
 class Event(StrEnum):
     """The kinds of transition."""
@@ -26,7 +28,10 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds."""
+    """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds.
+
+    ``end`` is how a rollback ended, of `Event.FINISHED` alone.
+    """
 
     time: float
     event: Event
@@ -37,3 +42,4 @@ class Transition:
     after: str = ""
     sentence: str = ""
     trip: str | None = None
+    end: End | None = None

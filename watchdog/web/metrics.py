@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 
 from watchdog import __version__
-from watchdog.core.model import Phase, RuleState
+from watchdog.core.model import End, Phase, RuleState
 
 _PHASES = {Phase.INACTIVE: 0, Phase.PENDING: 1, Phase.FIRING: 2}
 _MEASURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -56,9 +56,7 @@ class Metrics:
             "When rule files were last put in force.",
             registry=registry,
         )
-        self._rollbacks = Counter(
-            "watchdog_rollbacks", "Rollbacks that ended, by result.", ["target", "result"], registry=registry
-        )
+        self._rollbacks = _RollbackMetrics(registry)
         self._source_errors = Counter(
             "watchdog_source_errors", "Measurements that a source failed.", ["source"], registry=registry
         )
@@ -91,6 +89,7 @@ class Metrics:
         self._ticks.keep(rules)
         self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
         self._decisions.keep(rules)
+        self._rollbacks.keep(rules)
 
     def rules_reloaded(self, *, at: float) -> None:
         """What the rule files say is in force; ``at`` is Unix seconds."""
@@ -131,9 +130,9 @@ class Metrics:
         """The decision of a tick: a hold's reason, or the word for a rollback. Repetitions are not counted."""
         self._decisions.decided(target, decision)
 
-    def rollback_ended(self, target: str, result: str) -> None:
-        """A trip ended: finished, not recovered, contested and the like."""
-        self._rollbacks.labels(target, result).inc()
+    def rollback_ended(self, target: str, end: End) -> None:
+        """A rollback that was decided has ended, also one that was given up before it switched anything."""
+        self._rollbacks.ended(target, end)
 
     def measured(self, source: str, *, duration: float, failed: bool) -> None:
         """A source answered, or failed to, after ``duration`` seconds."""
@@ -258,3 +257,25 @@ class _DecisionMetrics:
         self._current[target] = decision
         self._gauge.labels(target, decision).set(1)
         self._changes.labels(target, decision).inc()
+
+
+class _RollbackMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._kept: set[str] = set()
+        self._ends = Counter(
+            "watchdog_rollbacks",
+            "Rollbacks that were decided and have ended, by how: given_up has switched nothing.",
+            ["target", "result"],
+            registry=registry,
+        )
+
+    def keep(self, targets: Iterable[str]) -> None:
+        before, self._kept = self._kept, set(targets)
+        for target in before - self._kept:
+            self._ends.remove_by_labels({"target": target})
+        for target, end in product(self._kept, End):
+            self._ends.labels(target, end.value)  # from 0, so that increase() sees the first one
+
+    def ended(self, target: str, end: End) -> None:
+        if target in self._kept:
+            self._ends.labels(target, end.value).inc()
