@@ -23,7 +23,7 @@ from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
 from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
-from watchdog.core.transition import Event, Transition
+from watchdog.core.transition import Event, Problem, Transition
 
 _REMEMBERED = 1000
 DISAGREE_SECONDS = 600.0
@@ -289,7 +289,7 @@ class Announcer:
         try:
             await emit(self._cluster, self._target.namespace, event, now=self._clock())
         except ClusterError as error:
-            self.changed(Event.CLUSTER, subject=event.name, moved=("", "event not written"), sentence=str(error))
+            self.changed(Event.CLUSTER, subject=event.name, moved=("", Problem.EVENT_NOT_WRITTEN), sentence=str(error))
         else:
             self._is_news(key)
 

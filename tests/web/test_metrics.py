@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from watchdog import __version__
 from watchdog.core.model import End, Outcome, Phase, RuleState
+from watchdog.core.transition import Event, Problem
 from watchdog.web.metrics import Metrics
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -128,12 +129,16 @@ def test_sources_writes_and_alerts() -> None:
     metrics = Metrics()
     metrics.measured("prometheus", duration=0.02, failed=False)
     metrics.measured("elasticsearch", duration=5.0, failed=True)
-    metrics.written("SwitchSelector", "conflict")
+    assert value(metrics, "watchdog_writes_total", kind="replicas") == 0
+    assert value(metrics, "watchdog_cluster_errors_total", problem="event_not_written") == 0
+    metrics.written(Event.SELECTOR)
+    metrics.cluster_failed(Problem.NOT_SEEN)
     metrics.alerted("slack", "delivered")
     assert value(metrics, "watchdog_source_errors_total", source="prometheus") == 0
     assert value(metrics, "watchdog_source_errors_total", source="elasticsearch") == 1
     assert value(metrics, "watchdog_measure_duration_seconds_count", source="elasticsearch") == 1
-    assert value(metrics, "watchdog_writes_total", kind="SwitchSelector", result="conflict") == 1
+    assert value(metrics, "watchdog_writes_total", kind="selector") == 1
+    assert value(metrics, "watchdog_cluster_errors_total", problem="not_seen") == 1
     assert value(metrics, "watchdog_alerts_total", sink="slack", result="delivered") == 1
 
 

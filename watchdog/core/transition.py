@@ -26,6 +26,16 @@ class Event(StrEnum):
     CLUSTER = "cluster"
 
 
+class Problem(StrEnum):
+    """What an `Event.CLUSTER` led to."""
+
+    NOT_SEEN = "not seen"
+    JOURNAL_NOT_WRITTEN = "journal not written"
+    EVENT_NOT_WRITTEN = "event not written"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds.

@@ -10,6 +10,7 @@ Names and types: https://prometheus.io/docs/practices/naming/.
 import math
 from collections.abc import Iterable, Mapping
 from itertools import product
+from typing import Literal
 
 import prometheus_client
 from prometheus_client import (
@@ -25,8 +26,10 @@ from prometheus_client import (
 
 from watchdog import __version__
 from watchdog.core.model import End, Phase, RuleState
+from watchdog.core.transition import Event, Problem
 
 _PHASES = {Phase.INACTIVE: 0, Phase.PENDING: 1, Phase.FIRING: 2}
+_WRITES = (Event.SELECTOR, Event.REPLICAS)
 _MEASURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TICK_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 
@@ -68,8 +71,18 @@ class Metrics:
             registry=registry,
         )
         self._writes = Counter(
-            "watchdog_writes", "Writes to the API server, by kind and result.", ["kind", "result"], registry=registry
+            "watchdog_writes",
+            "Writes of rollbacks that were done: selectors and replicas.",
+            ["kind"],
+            registry=registry,
         )
+        self._cluster_errors = Counter(
+            "watchdog_cluster_errors",
+            "Calls to the API server that came to nothing, by what that led to.",
+            ["problem"],
+            registry=registry,
+        )
+        self._count_from_0()
         self._leader = Gauge(
             "watchdog_leader", "1 while this replica acts for the shard.", ["shard"], registry=registry
         )
@@ -82,6 +95,13 @@ class Metrics:
         self._alerts = Counter(
             "watchdog_alerts", "What became of alerts, by sink and result.", ["sink", "result"], registry=registry
         )
+
+    def _count_from_0(self) -> None:
+        """What is there from the start lets rate() and increase() see its first step."""
+        for kind in _WRITES:
+            self._writes.labels(kind.value)
+        for problem in Problem:
+            self._cluster_errors.labels(_label(problem))
 
     def rules_loaded(self, digest: str, rules: Mapping[str, Iterable[str]]) -> None:
         """A rule set is in force; ``rules`` names the alerts of each target, and of no other anything is shown."""
@@ -141,9 +161,13 @@ class Metrics:
         if failed:
             errors.inc()
 
-    def written(self, kind: str, result: str) -> None:
-        """A write to the API server came to an end."""
-        self._writes.labels(kind, result).inc()
+    def written(self, kind: Literal[Event.SELECTOR, Event.REPLICAS]) -> None:
+        """A step of a rollback was written."""
+        self._writes.labels(kind.value).inc()
+
+    def cluster_failed(self, problem: Problem) -> None:
+        """A call to the API server came to nothing: a look, or a write."""
+        self._cluster_errors.labels(_label(problem)).inc()
 
     def alerts_go_to(self, sinks: Iterable[str], *, results: Iterable[str]) -> None:
         """Each result at each sink is counted from 0, so that increase() sees the first alert that is lost."""
@@ -153,6 +177,10 @@ class Metrics:
     def alerted(self, sink: str, result: str) -> None:
         """An alert came to an end at a sink: what an outbox tells its ``on_result``."""
         self._alerts.labels(sink, result).inc()
+
+
+def _label(problem: Problem) -> str:
+    return problem.value.replace(" ", "_")
 
 
 class _TickMetrics:
