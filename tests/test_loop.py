@@ -650,6 +650,8 @@ async def test_F61_a_switch_that_somebody_undoes_is_done_again_twice_and_then_le
     assert stage.replicas("green") == [3, 3]
     assert stage.ear.told(Event.DECISION)[-1] == "contested"
     assert "argocd-controller undid it" in stage.ear.alerts[-1].text
+    assert stage.events("Contested") == ["frontend-service"]
+    assert stage.events("RollbackHeld") == ["backend-service"]
 
 
 async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> None:

@@ -19,7 +19,7 @@ from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, last_left, left_firing
 from watchdog.core.model import End, FinishedTrip, Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
+from watchdog.core.objectevents import ObjectEvent, held_events, progress_events
 from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
@@ -181,7 +181,8 @@ class Announcer:
         if isinstance(decision, Hold) and (decision.serious or self._disagree_for_long(decision, status)):
             alert = self._of_its_time(messages.held(self._target, decision, status, trip, rules, now=self._clock()))
             self._alert(alert)
-            await self._emit(held_event(decision, status, occasion=alert.key))
+            for event in held_events(decision, trip, status, occasion=alert.key):
+                await self._emit(event)
 
     def _disagree_for_long(self, hold: Hold, status: TargetStatus) -> bool:
         """Nothing is measured meanwhile, so nothing would ever fire."""
