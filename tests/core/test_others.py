@@ -216,5 +216,5 @@ def test_F63_a_switch_forward_from_a_color_that_fails_is_one_message() -> None:
     seen = status(target())
     stay = Stay(color="green", release=BEGUN.release, since=NOW + 60, by="helm")
     alert = messages.forward(target(), LEFT, stay, seen, (TRIPPED,), now=NOW + 60)
-    assert "blue was failing when it was left: ErrorRatio is 0.3, healthy is at most 0.05, since" in alert.text
+    assert "blue was failing when it was left: ErrorRatio is 0.3, healthy is at most 0.05 (since" in alert.text
     assert alert.rules == (TRIPPED,)
