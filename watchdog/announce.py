@@ -18,12 +18,12 @@ from watchdog.core.evaluate import evidence, is_blind, is_starved
 from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, last_left, left_firing
-from watchdog.core.model import FinishedTrip, Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.objectevents import ObjectEvent, held_event, progress_events
+from watchdog.core.model import End, FinishedTrip, Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.objectevents import ObjectEvent, held_events, progress_events
 from watchdog.core.others import Others
 from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
-from watchdog.core.transition import Event, Transition
+from watchdog.core.transition import Event, Problem, Transition
 
 _REMEMBERED = 1000
 DISAGREE_SECONDS = 600.0
@@ -111,8 +111,9 @@ class Announcer:
         moved: tuple[str, str] = ("", ""),
         sentence: str = "",
         trip: Trip | None = None,
+        end: End | None = None,
     ) -> None:
-        """Tells one transition; ``moved`` is from what to what."""
+        """Tells one transition; ``moved`` is from what to what, ``end`` how a rollback ended."""
         transition = Transition(
             time=self._clock(),
             event=event,
@@ -123,6 +124,7 @@ class Announcer:
             after=moved[1],
             sentence=sentence,
             trip=trip.id if trip else None,
+            end=end,
         )
         self._reporter.transition(transition)
 
@@ -149,8 +151,8 @@ class Announcer:
         sentence = "the rules are in force as they stand here"
         if now:
             sentence = (
-                f"newer rule files are in force since {show_instant(since)} on another replica, without {now} as it "
-                f"stands here: it is not asked until they arrive, or for {show_duration(LAG_SECONDS)}"
+                f"newer rule files have been in force since {show_instant(since)} on another replica, without {now} as "
+                f"it stands here: it is not asked until they arrive, or for {show_duration(LAG_SECONDS)}"
             )
         self.changed(Event.OUTDATED, moved=(before, now), sentence=sentence)
 
@@ -179,7 +181,8 @@ class Announcer:
         if isinstance(decision, Hold) and (decision.serious or self._disagree_for_long(decision, status)):
             alert = self._of_its_time(messages.held(self._target, decision, status, trip, rules, now=self._clock()))
             self._alert(alert)
-            await self._emit(held_event(decision, status, occasion=alert.key))
+            for event in held_events(decision, trip, status, occasion=alert.key):
+                await self._emit(event)
 
     def _disagree_for_long(self, hold: Hold, status: TargetStatus) -> bool:
         """Nothing is measured meanwhile, so nothing would ever fire."""
@@ -196,7 +199,7 @@ class Announcer:
 
     def stage(self, trip: Trip, todo: Plan) -> None:
         """Tells that a rollback has come further; its end is told once it is written."""
-        if todo.stage.value != self._stage and todo.stage not in (Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED):
+        if todo.stage.value != self._stage and todo.end is None:
             self.changed(Event.STAGE, moved=(self._stage, todo.stage.value), sentence=todo.sentence, trip=trip)
             self._stage = todo.stage.value
 
@@ -287,7 +290,7 @@ class Announcer:
         try:
             await emit(self._cluster, self._target.namespace, event, now=self._clock())
         except ClusterError as error:
-            self.changed(Event.CLUSTER, subject=event.name, moved=("", "event not written"), sentence=str(error))
+            self.changed(Event.CLUSTER, subject=event.name, moved=("", Problem.EVENT_NOT_WRITTEN), sentence=str(error))
         else:
             self._is_news(key)
 

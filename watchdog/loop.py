@@ -31,7 +31,7 @@ from watchdog.core.ownership import has_switched
 from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
-from watchdog.core.transition import Event
+from watchdog.core.transition import Event, Problem
 from watchdog.evidence import PRESSING_SECONDS, Evidence, Source
 from watchdog.fleet import Fleet
 from watchdog.lookout import Lookout
@@ -173,7 +173,7 @@ class Watch:
             return await self._observe()
         except ClusterError as error:
             self._evidence.saw(None)
-            self._announcer.changed(Event.CLUSTER, moved=("", "not seen"), sentence=str(error))
+            self._announcer.changed(Event.CLUSTER, moved=("", Problem.NOT_SEEN), sentence=str(error))
             if self._is_pressing:
                 self._fail(error)
             elif isinstance(error, MissingError):
@@ -200,7 +200,7 @@ class Watch:
         try:
             await self._known.keep()
         except ClusterError as error:
-            self._announcer.changed(Event.CLUSTER, moved=("", "journal not written"), sentence=str(error))
+            self._announcer.changed(Event.CLUSTER, moved=("", Problem.JOURNAL_NOT_WRITTEN), sentence=str(error))
 
     # measure and evaluate
 
@@ -244,10 +244,10 @@ class Watch:
                 status = status or await self._observe()
                 done = await self._decide_and_do(status)
             except ConflictError as conflict:
-                self._announcer.changed(Event.CLUSTER, moved=("", "conflict"), sentence=str(conflict))
+                self._announcer.changed(Event.CLUSTER, moved=("", Problem.CONFLICT), sentence=str(conflict))
                 status, last = None, conflict
             except ClusterError as error:
-                self._announcer.changed(Event.CLUSTER, moved=("", "failed"), sentence=str(error))
+                self._announcer.changed(Event.CLUSTER, moved=("", Problem.FAILED), sentence=str(error))
                 last = error
                 break
             else:

@@ -12,7 +12,7 @@ from watchdog.announce import Reporter
 from watchdog.core.alert import Alert
 from watchdog.core.model import Outcome, RuleState
 from watchdog.core.rules.language import Rule, Target
-from watchdog.core.transition import Event, Transition
+from watchdog.core.transition import Event, Problem, Transition
 from watchdog.notify.outbox import Outbox
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
@@ -37,11 +37,11 @@ class Telling:
             case Event.DECISION:
                 self._metrics.decided(transition.target, transition.after)
             case Event.SELECTOR | Event.REPLICAS:
-                self._metrics.written(transition.event.value, "done")
+                self._metrics.written(transition.event)
             case Event.CLUSTER:
-                self._metrics.written("any", transition.after)
-            case Event.FINISHED:
-                self._metrics.rollback_ended(transition.target, transition.after)
+                self._metrics.cluster_failed(Problem(transition.after))
+            case Event.FINISHED if transition.end is not None:
+                self._metrics.rollback_ended(transition.target, transition.end)
             case _:
                 pass  # it has no number of its own
 
@@ -79,6 +79,7 @@ def _fields(transition: Transition) -> dict[str, object]:
         "to": transition.after,
         "sentence": transition.sentence,
         "trip": transition.trip,
+        "end": transition.end.value if transition.end else None,
     }
     return {key: value for key, value in told.items() if value not in ("", None)}
 

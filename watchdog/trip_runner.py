@@ -20,16 +20,14 @@ from watchdog.cluster.client import AlteredError, Cluster, ClusterError, Conflic
 from watchdog.cluster.endpoints import glance
 from watchdog.core.contest import Reverts, was_undone
 from watchdog.core.journal import close_trip, open_trip
-from watchdog.core.model import TargetStatus, Trip
+from watchdog.core.model import End, FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
 from watchdog.core.plan import (
-    ENDS,
     Plan,
     ScaleDown,
     Stage,
     Step,
     SwitchSelector,
-    ended,
     give_pods_back,
     is_verified,
     plan,
@@ -147,7 +145,7 @@ class TripRunner:
     async def _carry_out(
         self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float, sees_clearly: Callable[[], bool]
     ) -> None:
-        if todo.stage in ENDS:
+        if todo.end is not None:
             await self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING:
             await self._count_reverts(trip, status, now=now)
@@ -167,8 +165,8 @@ class TripRunner:
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
             self._switched = status
         self._tell_of_long_wait(trip, status, todo, now=now)
-        if todo.stage in ENDS:
-            await self._close(trip, todo, now=now)
+        if todo.end is not None:
+            await self._close(trip, todo.end, todo.sentence, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
 
@@ -240,7 +238,7 @@ class TripRunner:
 
     async def leave(self, trip: Trip, sentence: str) -> None:
         """Ends a trip that has switched nothing, because it is not for this watchdog to go on. Raises ClusterError."""
-        await self._close(trip, Plan(stage=Stage.GIVEN_UP, steps=(), sentence=sentence), now=self._clock())
+        await self._close(trip, End.GIVEN_UP, sentence, now=self._clock())
 
     async def _write(self, step: Step, trip: Trip, *, now: float) -> None:
         try:
@@ -252,9 +250,9 @@ class TripRunner:
             await self._known.keep()
             raise
 
-    async def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        self._known.journal = close_trip(self._known.journal, ended(trip, todo, now=now))
-        if todo.stage is Stage.GIVEN_UP:
+    async def _close(self, trip: Trip, end: End, sentence: str, *, now: float) -> None:
+        self._known.journal = close_trip(self._known.journal, FinishedTrip(trip=trip, finished_at=now, end=end))
+        if end is End.GIVEN_UP:
             self._fleet.spared(self._target.target)
         await self._known.keep()
-        self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=todo.sentence, trip=trip)
+        self._announcer.changed(Event.FINISHED, moved=(trip.bad, trip.good), sentence=sentence, trip=trip, end=end)

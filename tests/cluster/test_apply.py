@@ -13,7 +13,7 @@ from tests.stack.wait import eventually
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster, ConflictError
 from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, read_finished, read_trip
-from watchdog.core.model import TargetStatus
+from watchdog.core.model import End, TargetStatus
 from watchdog.core.plan import CloseTrip, ScaleDown, SwitchSelector, is_verified, plan
 
 
@@ -106,7 +106,7 @@ async def test_F28_a_deployment_that_somebody_scaled_meanwhile_is_a_conflict(clu
 async def test_closing_a_trip_leaves_it_as_the_last_one(cluster: Cluster, bank: Bank) -> None:
     await apply(cluster, bank.namespace, switch(await bank.observe(cluster), 0), now=NOW)
     status = await bank.observe(cluster)
-    await apply(cluster, bank.namespace, CloseTrip(service=status.services[0], trip=trip(), recovered=True), now=NOW)
+    await apply(cluster, bank.namespace, CloseTrip(service=status.services[0], trip=trip(), end=End.RECOVERED), now=NOW)
     annotations = bank.service("backend-service")["metadata"]["annotations"]
     assert TRIP not in annotations
     assert read_finished(annotations[LAST_TRIP]).finished_at == NOW

@@ -9,8 +9,9 @@ from tests.commands.conftest import TARGET, Desk
 from tests.core.making import NOW, TRIPPED, trip
 from watchdog.commands.history import entries, show
 from watchdog.core.journal import Ending, Journal, Stay
-from watchdog.core.model import FinishedTrip
+from watchdog.core.model import BY_HAND, End, FinishedTrip, TrippedRule
 
+HAND = TrippedRule(alert=BY_HAND, value=None, threshold="the release notes were wrong", since=NOW - 6500)
 RELEASE = "green:uid-a@3,uid-b@7"
 JOURNAL = Journal(
     target=TARGET,
@@ -19,11 +20,12 @@ JOURNAL = Journal(
         Stay(color="green", release=RELEASE, since=NOW - 600, ending=Ending.ROLLED_BACK),
     ),
     finished=(
-        FinishedTrip(trip=trip(id="first", started_at=NOW - 8000), finished_at=NOW - 7937, recovered=True),
-        FinishedTrip(trip=trip(id="second", started_at=NOW - 7000), finished_at=NOW - 6700, recovered=False),
+        FinishedTrip(trip=trip(id="first", started_at=NOW - 8000), finished_at=NOW - 7937, end=End.RECOVERED),
+        FinishedTrip(trip=trip(id="second", started_at=NOW - 7000), finished_at=NOW - 6700, end=End.NOT_RECOVERED),
         FinishedTrip(
-            trip=trip(id="third", started_at=NOW - 6000), finished_at=NOW - 5880, recovered=False, switched=False
+            trip=trip(id="by hand", rules=(HAND,), started_at=NOW - 6500), finished_at=NOW - 6440, end=End.UNMEASURED
         ),
+        FinishedTrip(trip=trip(id="third", started_at=NOW - 6000), finished_at=NOW - 5880, end=End.GIVEN_UP),
     ),
     trip=trip(id="fourth"),
 )
@@ -32,6 +34,8 @@ LINES = """\
 2027-01-15T07:50:00Z  banking-app  green active  rolled back  revisions 3, 7
 2027-01-15T06:20:00Z  banking-app  rollback from green to blue  given up after 2m  third: ErrorRatio is 0.3, \
 healthy is at most 0.05
+2027-01-15T06:11:40Z  banking-app  rollback from green to blue  unmeasured after 1m  by hand: by hand: \
+the release notes were wrong
 2027-01-15T06:03:20Z  banking-app  rollback from green to blue  not recovered after 5m  second: ErrorRatio is 0.3, \
 healthy is at most 0.05
 2027-01-15T05:46:40Z  banking-app  rollback from green to blue  recovered after 1m3s  first: ErrorRatio is 0.3, \
@@ -53,6 +57,7 @@ async def test_programs_get_json(desk: Desk) -> None:
     assert [(each["id"], each["ending"]) for each in told["trips"]] == [
         ("fourth", "open"),
         ("third", "given_up"),
+        ("by hand", "unmeasured"),
         ("second", "not_recovered"),
         ("first", "recovered"),
     ]
@@ -114,4 +119,4 @@ def test_a_terminal_gets_a_table_that_nothing_in_a_journal_can_steer() -> None:
     assert "how it ended" in shown
     assert "[red]" in shown
     assert "\x1b[2J" not in shown
-    assert shown.count("2027-01-15") == 6
+    assert shown.count("2027-01-15") == 7

@@ -93,6 +93,8 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
 
     shown = await desk.type("history", TARGET)
     assert trip in shown.stdout
+    assert "  unmeasured after " in shown.stdout
+    assert "rolled back to blue, as asked by hand; no rule measured whether the service recovered" in done.stderr
 
     undone = await desk.type("undo", trip, "--yes", WATCHDOG_RULES=fast)
     assert undone.exit_code == 0, undone.stderr

@@ -1,6 +1,7 @@
 """Pause, and the records of a rollback on the objects."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from watchdog.core.annotations import (
     write_trip,
 )
 from watchdog.core.instant import show_instant
-from watchdog.core.model import FinishedTrip
+from watchdog.core.model import End, FinishedTrip
 
 
 def pause(annotations: dict[str, str]) -> str:
@@ -74,8 +75,12 @@ def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> Non
 def test_records_are_read_back_as_they_were_written() -> None:
     written = trip()
     assert read_trip(write_trip(written, was={"color": "green"})) == written
-    finished = FinishedTrip(trip=written, finished_at=NOW + 30, recovered=False)
+    finished = FinishedTrip(trip=written, finished_at=NOW + 30, end=End.NOT_RECOVERED)
     assert read_finished(write_finished(finished)) == finished
+    earlier = json.loads(write_finished(finished))
+    del earlier["end"]
+    assert read_finished(json.dumps(earlier | {"recovered": True})) == replace(finished, end=End.RECOVERED)
+    assert read_finished(json.dumps(earlier | {"recovered": False})) == finished
     assert json.loads(write_trip(written, was={"color": "green"}))["was"] == {"color": "green"}
 
 

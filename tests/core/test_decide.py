@@ -11,7 +11,7 @@ from watchdog.core.annotations import IRREVERSIBLE, TRIP
 from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt
-from watchdog.core.model import FinishedTrip, Selected, ServiceStatus, TargetStatus
+from watchdog.core.model import End, FinishedTrip, Selected, ServiceStatus, TargetStatus
 from watchdog.core.plan import Stage, plan
 from watchdog.core.rules.language import Target
 
@@ -37,7 +37,7 @@ def reason(decision: Decision) -> Reason | None:
 
 
 def last_trip(*, seconds_ago: float) -> FinishedTrip:
-    return FinishedTrip(trip=trip(), finished_at=NOW - seconds_ago, recovered=True)
+    return FinishedTrip(trip=trip(), finished_at=NOW - seconds_ago, end=End.RECOVERED)
 
 
 def test_a_firing_rule_and_no_guard_roll_back() -> None:
@@ -97,8 +97,47 @@ def test_holds(make: Callable[[Target], tuple[TargetStatus, dict[str, Any]]], ex
     assert decision.sentence
 
 
-def test_mode_dry_run_holds() -> None:
-    assert reason(deciding(target(mode="dry-run"), status(target()))) is Reason.DRY_RUN
+IN_THE_FILE = "mode is dry-run in the rule file"
+FOR_ALL = "this watchdog runs with WATCHDOG_DRY_RUN or --dry-run, whatever the rule files say"
+
+
+@pytest.mark.parametrize(
+    ("mode", "dry_run", "why"),
+    [
+        pytest.param("dry-run", False, IN_THE_FILE, id="the rule file says so"),
+        pytest.param("enforce", True, FOR_ALL, id="the watchdog was started so"),
+        pytest.param("dry-run", True, f"{IN_THE_FILE}, and {FOR_ALL}", id="both, and to mend one is not enough"),
+    ],
+)
+def test_a_dry_run_says_who_wants_it(mode: str, why: str, *, dry_run: bool) -> None:
+    decision = deciding(target(mode=mode), status(target()), dry_run=dry_run)
+    assert reason(decision) is Reason.DRY_RUN
+    assert decision.sentence == f"{why}; would have rolled back from green to blue"
+
+
+def test_a_cooldown_says_after_what_and_how_long_it_lasts() -> None:
+    decision = deciding(target(), status(target(), last_trip=last_trip(seconds_ago=276.7)))
+    assert decision.sentence == (
+        "the rollback banking-app-1 to blue ended at 2027-01-15T07:55:23.300Z; the cooldown ends in 25m24s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("switched_at", "said"),
+    [
+        pytest.param(NOW - 3601, "green became active more than 1h ago, outside rollback_window", id="too long ago"),
+        pytest.param(
+            None,
+            "nobody knows when green became active (the managedFields of backend, frontend do not say): it may be "
+            "outside rollback_window, 1h",
+            id="nobody knows",
+        ),
+    ],
+)
+def test_what_is_outside_the_window_and_what_is_not_known_are_told_apart(switched_at: float | None, said: str) -> None:
+    within = target(rollback={"rollback_window": "1h"})
+    decision = deciding(within, status(within, service_fields={"switched_at": switched_at}))
+    assert (reason(decision), decision.sentence) == (Reason.OUTSIDE_WINDOW, said)
 
 
 @pytest.mark.parametrize(

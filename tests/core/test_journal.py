@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from watchdog.core.journal import (
     worth_keeping,
 )
 from watchdog.core.journal_text import SCHEMA, NewerSchemaError, read_journal, write_journal
-from watchdog.core.model import FinishedTrip, Measurement, TargetStatus
+from watchdog.core.model import End, FinishedTrip, Measurement, TargetStatus
 
 WITHIN = target()
 EMPTY = Journal(target=WITHIN.target)
@@ -115,20 +116,20 @@ def test_while_a_rollback_leaves_a_release_its_stay_is_the_same_one() -> None:
 
 def test_a_rollback_that_was_given_up_leaves_the_release_where_it_was() -> None:
     before = seen(status(WITHIN))
-    ended = FinishedTrip(trip=trip(), finished_at=NOW, recovered=False, switched=False)
+    ended = FinishedTrip(trip=trip(), finished_at=NOW, end=End.GIVEN_UP)
     after = close_trip(open_trip(before, trip()), ended)
     assert stays(after) == stays(before)
     assert after.last_trip is None
 
 
 def test_F89_a_journal_that_was_deleted_learns_from_the_objects() -> None:
-    ended = FinishedTrip(trip=trip(id="before"), finished_at=NOW, recovered=True)
+    ended = FinishedTrip(trip=trip(id="before"), finished_at=NOW, end=End.RECOVERED)
     found = adopt(EMPTY, status(WITHIN, trip=trip(), last_trip=ended))
     assert (found.trip, found.last_trip) == (trip(), ended)
 
 
 def test_what_the_objects_still_say_of_an_ended_trip_is_history() -> None:
-    ended = FinishedTrip(trip=trip(), finished_at=NOW, recovered=True)
+    ended = FinishedTrip(trip=trip(), finished_at=NOW, end=End.RECOVERED)
     assert adopt(replace(EMPTY, finished=(ended,)), status(WITHIN, trip=trip())).trip is None
 
 
@@ -137,7 +138,7 @@ def test_F89_the_rings_are_bounded() -> None:
     for number in range(50):
         colors = ("green", "green") if number % 2 else ("blue", "blue")
         journal = see(journal, status(WITHIN, colors), firing=False, now=NOW + number)
-        journal = close_trip(journal, FinishedTrip(trip=trip(id=str(number)), finished_at=NOW, recovered=True))
+        journal = close_trip(journal, FinishedTrip(trip=trip(id=str(number)), finished_at=NOW, end=End.RECOVERED))
     assert (len(journal.stays), len(journal.finished)) == (MOST_STAYS, MOST_FINISHED)
     assert sum(len(part) for part in write_journal(journal).values()) < 100_000
 
@@ -146,12 +147,29 @@ def full() -> Journal:
     watched = rule(**{"for": "1m"})
     state = evaluate(watched, fresh_state(watched, "green:1"), Measurement(value=0.3), slot=NOW, interval=15)
     journal = remember(open_trip(seen(status(WITHIN, deployment_fields=VOUCHED)), trip(replicas={"x": 3})), state)
-    return replace(journal, finished=(FinishedTrip(trip=trip(), finished_at=NOW, recovered=True),))
+    return replace(journal, finished=(FinishedTrip(trip=trip(), finished_at=NOW, end=End.RECOVERED),))
 
 
 def test_it_is_read_back_as_it_was_written() -> None:
     assert read_journal(write_journal(full()), target=WITHIN.target) == full()
     assert read_journal(write_journal(EMPTY), target=WITHIN.target) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        pytest.param({"recovered": True}, End.RECOVERED, id="it had recovered"),
+        pytest.param({"recovered": False}, End.NOT_RECOVERED, id="it had not"),
+        pytest.param({"recovered": False, "switched": False}, End.GIVEN_UP, id="it had switched nothing"),
+        pytest.param({"recovered": False, "superseded": True}, End.SUPERSEDED, id="somebody wanted it otherwise"),
+    ],
+)
+def test_how_a_trip_ended_is_read_as_an_earlier_program_said_it(said: dict[str, bool], end: End) -> None:
+    written = write_journal(full())
+    (ended,) = yaml.safe_load(written["finished"])
+    del ended["end"]
+    read = read_journal(written | {"finished": yaml.safe_dump([ended | said])}, target=WITHIN.target)
+    assert read.finished == (replace(full().finished[0], end=end),)
 
 
 def test_rules_at_rest_are_not_worth_a_write() -> None:
@@ -169,6 +187,9 @@ def test_rules_at_rest_are_not_worth_a_write() -> None:
         pytest.param({"target": "other"}, "not of 'banking-app'", id="of another target"),
         pytest.param({"trip": "{"}, "trip is not YAML", id="half a part"),
         pytest.param({"trip": "id: 1"}, "trip", id="a part that lacks what it needs"),
+        pytest.param({"finished": "[{}]"}, "finished", id="an end that says nothing"),
+        pytest.param({"finished": "[3]"}, "finished", id="an end that is none"),
+        pytest.param({"finished": "3"}, "finished", id="no ends at all"),
         pytest.param({"stays": "[{color: blue, release: x, since: yesterday}]"}, "since", id="a time that is none"),
         pytest.param({"paused_since": ".inf"}, "paused_since: .* no calendar holds", id="a time that never comes"),
         pytest.param({"paused_since": ".nan"}, "paused_since: .* no calendar holds", id="a time that is no number"),

@@ -12,7 +12,7 @@ from watchdog.core.contest import is_superseded
 from watchdog.core.decide import decide
 from watchdog.core.decision import Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, last_left
-from watchdog.core.model import FinishedTrip, TargetStatus
+from watchdog.core.model import End, FinishedTrip, TargetStatus
 from watchdog.core.others import HPA, KEDA, NOBODY, Autoscaler, Budget, Others, size_to_restore, why_kept
 from watchdog.core.plan import Stage, plan
 
@@ -152,7 +152,7 @@ def test_F63_new_pods_of_the_bad_color_are_not_scaled_down() -> None:
     assert "backend-green keeps running, green has changed since the rollback began" in found.sentence
 
 
-LEFT = FinishedTrip(trip=BEGUN, finished_at=NOW, recovered=True)
+LEFT = FinishedTrip(trip=BEGUN, finished_at=NOW, end=End.RECOVERED)
 ROLLED_BACK = (
     Stay(color="green", release=BEGUN.release, since=NOW - 900, ending=Ending.ROLLED_BACK),
     Stay(color="blue", release="blue:1", since=NOW - 60),
@@ -171,7 +171,9 @@ def after(before: Journal, color: str) -> Journal:
         pytest.param({}, "blue", False, id="to new pods of the color that was returned to"),
         pytest.param({"finished": ()}, "green", False, id="no rollback before it"),
         pytest.param({"trip": trip()}, "green", False, id="in the middle of a rollback"),
-        pytest.param({"finished": (replace(LEFT, superseded=True),)}, "green", False, id="told as superseded already"),
+        pytest.param(
+            {"finished": (replace(LEFT, end=End.SUPERSEDED),)}, "green", False, id="told as superseded already"
+        ),
         pytest.param(
             {"finished": (replace(LEFT, trip=replace(BEGUN, undoes="x")),)},
             "green",
@@ -214,5 +216,5 @@ def test_F63_a_switch_forward_from_a_color_that_fails_is_one_message() -> None:
     seen = status(target())
     stay = Stay(color="green", release=BEGUN.release, since=NOW + 60, by="helm")
     alert = messages.forward(target(), LEFT, stay, seen, (TRIPPED,), now=NOW + 60)
-    assert "blue was failing when it was left: ErrorRatio is 0.3, healthy is at most 0.05, since" in alert.text
+    assert "blue was failing when it was left: ErrorRatio is 0.3, healthy is at most 0.05 (since" in alert.text
     assert alert.rules == (TRIPPED,)

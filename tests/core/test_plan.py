@@ -11,7 +11,9 @@ from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.decide import decide
 from watchdog.core.decision import Hold, Situation
 from watchdog.core.journal import Journal
-from watchdog.core.model import TargetStatus
+from watchdog.core.messages import finished
+from watchdog.core.model import BY_HAND, End, TargetStatus, TrippedRule
+from watchdog.core.objectevents import progress_events
 from watchdog.core.plan import (
     CloseTrip,
     Plan,
@@ -88,10 +90,37 @@ def test_stages(seen: dict[str, Any], fields: dict[str, Any], stage: Stage) -> N
     if stage is Stage.SCALING_DOWN:
         assert names(found) == ["backend-green", "frontend-green"]
     if stage is Stage.FINISHED:
-        assert found.recovered is fields.get("well", True)
+        assert found.end is (End.RECOVERED if fields.get("well", True) else End.NOT_RECOVERED)
         assert names(found) == ["backend", "frontend"]
     if stage in (Stage.VERIFYING, Stage.DRAINING, Stage.RECOVERING):
         assert found.steps == ()
+
+
+BY_HANDS = (TrippedRule(alert=BY_HAND, value=None, threshold="the release notes were wrong", since=NOW),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param(
+            {}, "rolled back to blue, as asked by hand; no rule measured whether the service recovered", id="a rollback"
+        ),
+        pytest.param(
+            {"undoes": "banking-app-0"},
+            "gave the traffic back to blue, as asked by hand; no rule measured whether the service recovered",
+            id="an undo",
+        ),
+    ],
+)
+@pytest.mark.parametrize("well", [True, False])
+def test_nobody_says_of_a_trip_by_hand_that_it_recovered(fields: dict[str, Any], said: str, *, well: bool) -> None:
+    within, begun = target(), trip(rules=BY_HANDS, **fields)
+    left = {"green": {"replicas": 0}}
+    seen = status(within, ("blue", "blue"), trip=begun, service_fields={"annotations": OPEN}, deployment_fields=left)
+    found = plan(within, begun, seen, verified_since=NOW - 30, well=well, now=NOW)
+    assert (found.end, found.sentence) == (End.UNMEASURED, said)
+    assert [event.reason for event in progress_events(begun, seen, found)] == ["RolledBack", "RolledBack"]
+    assert "person has to look" not in finished(within, begun, seen, found, now=NOW).text
 
 
 def test_F66_a_deployment_that_serves_another_service_keeps_running() -> None:
@@ -126,7 +155,7 @@ def test_an_old_trip_that_has_switched_nothing_is_void(
 ) -> None:
     within = target()
     found = planning(within, status(within, colors, service_fields=seen), planned_at=planned_at, now=NOW + age)
-    assert found.stage is stage
+    assert (found.stage, found.end) == (stage, End.GIVEN_UP if stage is Stage.GIVEN_UP else None)
 
 
 def test_F43_a_contested_trip_that_was_won_and_whose_marks_are_closed_was_not_withdrawn() -> None:
@@ -134,7 +163,7 @@ def test_F43_a_contested_trip_that_was_won_and_whose_marks_are_closed_was_not_wi
     within = target()
     seen = status(within, ("blue", "blue"), deployment_fields={"green": {"replicas": 0}})
     found = plan(within, trip(reapplied=2), seen, verified_since=NOW - 60, well=True, now=NOW)
-    assert (found.stage, found.recovered) == (Stage.FINISHED, True)
+    assert (found.stage, found.end) == (Stage.FINISHED, End.RECOVERED)
 
 
 SMALL = {"ready": {"blue": 1, "green": 10}}

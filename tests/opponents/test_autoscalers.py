@@ -85,9 +85,9 @@ async def test_F60_a_good_color_that_its_autoscaler_keeps_too_small_is_told_and_
     arena.create("horizontalpodautoscalers", hpa("backend-blue", least=1, most=1))
     await eventually(lambda: arena.replicas("blue") == [1, 2], "the HPA has shrunk the idle color")
     async with arena.watching(ready_timeout="2s"):
-        await eventually(lambda: arena.ear.of_kind(AlertKind.HELD), "people are told", within=60)
+        await eventually(lambda: arena.ear.of_kind(AlertKind.GIVEN_UP), "people are told", within=60)
         assert (arena.colors(), arena.ear.writes("backend-blue")) == ({"green"}, [])
-        told = arena.ear.of_kind(AlertKind.HELD)[0].text
+        told = arena.ear.of_kind(AlertKind.GIVEN_UP)[0].text
         assert "the HorizontalPodAutoscaler backend-blue keeps backend-blue at 1 at most, 2 are needed" in told
 
         arena.patch("horizontalpodautoscalers", "backend-blue", {"spec": {"maxReplicas": 5}})

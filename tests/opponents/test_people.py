@@ -7,6 +7,7 @@ from tests.opponents.writers import GitOps
 from tests.stack.style import BY_APP_AND_COLOR
 from tests.stack.wait import eventually
 from watchdog.core.alert import AlertKind
+from watchdog.core.model import End
 from watchdog.core.transition import Event
 
 
@@ -50,6 +51,6 @@ async def test_F63_during_a_rollback_new_pods_that_get_the_traffic_end_it(arena:
     assert (arena.colors(), arena.replicas("green")) == ({"green"}, [2, 2])
     assert arena.ear.writes("frontend-service") == ["blue"]
     (ended,) = (await arena.journal()).finished
-    assert ended.superseded
+    assert ended.end is End.SUPERSEDED
     (told,) = arena.ear.of_kind(AlertKind.FINISHED)
     assert "somebody gave the traffic to a newer release of green (helm)" in told.text

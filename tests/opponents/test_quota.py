@@ -15,9 +15,9 @@ async def test_F67_a_good_color_that_a_quota_keeps_from_growing_is_not_switched_
     arena.create("resourcequotas", {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(PODS)}}})
     await eventually(lambda: arena.get("resourcequotas", "pods").get("status", {}).get("used"), "the quota counts")
     async with arena.watching(ready_timeout="2s"):
-        await eventually(lambda: arena.ear.of_kind(AlertKind.HELD), "people are told", within=60)
+        await eventually(lambda: arena.ear.of_kind(AlertKind.GIVEN_UP), "people are told", within=60)
         assert (arena.colors(), arena.ear.writes("backend-service")) == ({"green"}, [])
-        assert "backend-blue has 0 ready pods of 2" in arena.ear.of_kind(AlertKind.HELD)[0].text
+        assert "backend-blue has 0 ready pods of 2" in arena.ear.of_kind(AlertKind.GIVEN_UP)[0].text
 
         arena.patch("resourcequotas", "pods", {"spec": {"hard": {"pods": str(PODS + 2)}}})
         await eventually(lambda: arena.colors() == {"blue"}, "with room it is restored, and switched to", within=60)

@@ -52,7 +52,7 @@ def test_a_bad_release_is_rolled_back(
     wait_until(lambda: len(hooks.alerts("finished")) == 1, "people are told")
     assert [alert["kind"] for alert in hooks.alerts()] == ["switched", "finished"]
     assert len(hooks.slack()) == 2
-    assert "watchdog_rollbacks_total{" in dog.metrics()
+    assert f'watchdog_rollbacks_total{{result="recovered",target="{app.namespace}"}} 1.0' in dog.metrics()
 
     dog.child.terminate()
     assert dog.child.wait(10) == 0

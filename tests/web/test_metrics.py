@@ -7,7 +7,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from watchdog import __version__
-from watchdog.core.model import Outcome, Phase, RuleState
+from watchdog.core.model import End, Outcome, Phase, RuleState
+from watchdog.core.transition import Event, Problem
 from watchdog.web.metrics import Metrics
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -114,18 +115,30 @@ def test_one_decision_stands_and_changes_are_counted() -> None:
     assert value(metrics, "watchdog_decisions_total", target="a", decision="paused") == 1
 
 
-def test_rollbacks_sources_writes_and_alerts() -> None:
+def test_rollbacks_are_counted_by_their_end_and_from_0() -> None:
+    metrics = of_one_rule()
+    assert {end: value(metrics, "watchdog_rollbacks_total", target="a", result=end) for end in End} == dict.fromkeys(
+        End, 0
+    )
+    metrics.rollback_ended("a", End.GIVEN_UP)
+    assert value(metrics, "watchdog_rollbacks_total", target="a", result="given_up") == 1
+    assert value(metrics, "watchdog_rollbacks_total", target="a", result="recovered") == 0
+
+
+def test_sources_writes_and_alerts() -> None:
     metrics = Metrics()
-    metrics.rollback_ended("a", "finished")
     metrics.measured("prometheus", duration=0.02, failed=False)
     metrics.measured("elasticsearch", duration=5.0, failed=True)
-    metrics.written("SwitchSelector", "conflict")
+    assert value(metrics, "watchdog_writes_total", kind="replicas") == 0
+    assert value(metrics, "watchdog_cluster_errors_total", problem="event_not_written") == 0
+    metrics.written(Event.SELECTOR)
+    metrics.cluster_failed(Problem.NOT_SEEN)
     metrics.alerted("slack", "delivered")
-    assert value(metrics, "watchdog_rollbacks_total", target="a", result="finished") == 1
     assert value(metrics, "watchdog_source_errors_total", source="prometheus") == 0
     assert value(metrics, "watchdog_source_errors_total", source="elasticsearch") == 1
     assert value(metrics, "watchdog_measure_duration_seconds_count", source="elasticsearch") == 1
-    assert value(metrics, "watchdog_writes_total", kind="SwitchSelector", result="conflict") == 1
+    assert value(metrics, "watchdog_writes_total", kind="selector") == 1
+    assert value(metrics, "watchdog_cluster_errors_total", problem="not_seen") == 1
     assert value(metrics, "watchdog_alerts_total", sink="slack", result="delivered") == 1
 
 
@@ -136,12 +149,14 @@ def test_a_new_rule_set_takes_along_what_is_gone() -> None:
         metrics.rule_evaluated(target, state(alert, Phase.FIRING, Outcome.BREACH, 1))
         metrics.tick_completed(target, at=1, duration=1)
         metrics.decided(target, "nothing_firing")
+        metrics.rollback_ended(target, End.RECOVERED)
     metrics.rules_loaded("d2", {"stays": ["Kept"]})
     assert value(metrics, "watchdog_rule_set_info", digest="d2") == 1
     assert value(metrics, "watchdog_rule_set_info", digest="d1") is None
     assert about(metrics, "gone") == about(metrics, "Old") == []
     assert value(metrics, "watchdog_rule_phase", target="stays", alert="Kept") == 2
     assert value(metrics, "watchdog_ticks_total", target="stays") == 2
+    assert value(metrics, "watchdog_rollbacks_total", target="stays", result="recovered") == 2
     assert value(metrics, "watchdog_decision", target="stays", decision="nothing_firing") == 1
 
 
@@ -156,6 +171,7 @@ def test_the_last_tick_of_a_watch_that_has_to_leave_brings_nothing_back() -> Non
         metrics.slots_missed(target, 1)
         metrics.due_each(target, 15)
         metrics.decided(target, "nothing_firing")
+        metrics.rollback_ended(target, End.RECOVERED)
     assert about(metrics, "gone") == about(metrics, "Old") == []
     assert value(metrics, "watchdog_ticks_total", target="stays") == 1
 

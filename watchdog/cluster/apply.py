@@ -101,7 +101,7 @@ async def _scale(cluster: Cluster, namespace: str, deployment: DeploymentStatus,
 
 async def _close(cluster: Cluster, namespace: str, step: CloseTrip, now: float) -> None:
     service = step.service
-    finished = FinishedTrip(trip=step.trip, finished_at=now, recovered=step.recovered)
+    finished = FinishedTrip(trip=step.trip, finished_at=now, end=step.end)
     await write(
         cluster,
         _path(namespace, service),

@@ -18,21 +18,30 @@ from watchdog.commands.session import Session, StopError, say, tell
 from watchdog.core.durations import show_duration
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, Stay
-from watchdog.core.model import FinishedTrip, Trip
+from watchdog.core.model import End, FinishedTrip, Trip
 from watchdog.core.visible import visible
 
-_STYLES = {"open": "bold yellow", "recovered": "green", "not recovered": "bold red", "given up": "yellow"}
+_OPEN = "open"
+_STYLES = {
+    _OPEN: "bold yellow",
+    End.RECOVERED: "green",
+    End.NOT_RECOVERED: "bold red",
+    End.UNMEASURED: "cyan",
+    End.SUPERSEDED: "cyan",
+    End.GIVEN_UP: "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a history: a rollback, or a stay of a release in the active role."""
+    """One line of a history: a rollback with its ``ending``, or a stay of a release in the active role."""
 
     at: float
     target: str
     what: str
     how: str
     details: str
+    ending: str = ""
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """What is shown of it, safe for a terminal."""
@@ -81,19 +90,14 @@ def _rollback(target: str, trip: Trip, finished: FinishedTrip | None) -> Entry:
         at=trip.started_at,
         target=target,
         what=f"{'undo' if trip.undoes else 'rollback'} from {trip.bad} to {trip.good}",
-        how=_ending(finished) + after,
+        how=_ending(finished).replace("_", " ") + after,
+        ending=_ending(finished),
         details=f"{trip.id}: {rules}",
     )
 
 
 def _ending(finished: FinishedTrip | None) -> str:
-    if finished is None:
-        return "open"
-    if not finished.switched:
-        return "given up"
-    if finished.superseded:
-        return "superseded"
-    return "recovered" if finished.recovered else "not recovered"
+    return finished.end.value if finished else _OPEN
 
 
 def _stay(target: str, stay: Stay) -> Entry:
@@ -131,7 +135,7 @@ def _trip_as_json(trip: Trip, finished: FinishedTrip | None) -> dict[str, Any]:
         "to": trip.good,
         "startedAt": show_instant(trip.started_at),
         "finishedAt": show_instant(finished.finished_at) if finished else None,
-        "ending": _ending(finished).replace(" ", "_"),
+        "ending": _ending(finished),
         "rules": rules,
         "undoes": trip.undoes or None,
         "overrides": list(trip.overrides),
@@ -146,7 +150,6 @@ def show(found: Iterable[Entry]) -> None:
         return
     table = Table("when", "target", "what", "how it ended", "details", box=None, pad_edge=False)
     for entry in found:
-        style = next((style for how, style in _STYLES.items() if entry.how.startswith(how)), "")
         when, target, what, how, details = entry.cells()
-        table.add_row(*map(Text, (when, target, what)), Text(how, style=style), Text(details))
+        table.add_row(*map(Text, (when, target, what)), Text(how, style=_STYLES.get(entry.ending, "")), Text(details))
     Console(highlight=False).print(table)

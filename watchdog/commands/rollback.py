@@ -21,7 +21,7 @@ from watchdog.core.decide import OVERRIDABLE
 from watchdog.core.decision import Decision, Hold, Reason
 from watchdog.core.durations import show_duration
 from watchdog.core.journal import Ending, Journal
-from watchdog.core.model import BY_HAND, FinishedTrip, Selector, Trip, TrippedRule
+from watchdog.core.model import BY_HAND, End, FinishedTrip, Selector, Trip, TrippedRule
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.selectors import selector_for
@@ -200,8 +200,9 @@ async def _perform(watch: Watch, target: Target, judge: Judge, consent: Consent)
     ended = await _roll_back(watch, target, judge, agreed, trip)
     if ended is None:
         raise StopError(f"{trip.id} was ended by another writer; `watchdog history {target.target}` shows how")
-    say(f"{ended.trip.id}: {'done' if ended.recovered else 'not done, see above'}")
-    return OK if ended.recovered else FINDINGS
+    is_done = ended.end in (End.RECOVERED, End.UNMEASURED)
+    say(f"{ended.trip.id}: {'done' if is_done else 'not done, see above'}")
+    return OK if is_done else FINDINGS
 
 
 async def _roll_back(watch: Watch, target: Target, judge: Judge, agreed: Trip, trip: Trip) -> FinishedTrip | None:

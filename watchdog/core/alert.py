@@ -24,6 +24,7 @@ class AlertKind(StrEnum):
     SWITCHED = "switched"
     FINISHED = "finished"
     HELD = "held"
+    GIVEN_UP = "given_up"
     FIRING = "firing"
     RESOLVED = "resolved"
     BLIND = "blind"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from watchdog.core.instant import read_instant, show_instant
-from watchdog.core.model import Annotations, FinishedTrip, Selector, Trip, TrippedRule
+from watchdog.core.model import Annotations, End, FinishedTrip, Selector, Trip, TrippedRule
 
 PREFIX = "canary-watchdog/"
 PAUSED = PREFIX + "paused"
@@ -89,7 +89,7 @@ def read_trip(text: str) -> Trip:
 def write_finished(finished: FinishedTrip) -> str:
     """The record of a finished trip, as JSON for the annotation `LAST_TRIP`."""
     fields = _trip_fields(finished.trip)
-    ending = {"finishedAt": show_instant(finished.finished_at), "recovered": finished.recovered}
+    ending = {"finishedAt": show_instant(finished.finished_at), "end": finished.end.value}
     return json.dumps(fields | ending, separators=(",", ":"))
 
 
@@ -97,11 +97,16 @@ def read_finished(text: str) -> FinishedTrip:
     """The finished trip of the annotation `LAST_TRIP`; raises UnreadableRecordError."""
     fields = _object(text)
     try:
-        return FinishedTrip(
-            trip=_trip(fields), finished_at=read_instant(fields["finishedAt"]), recovered=bool(fields["recovered"])
-        )
+        return FinishedTrip(trip=_trip(fields), finished_at=read_instant(fields["finishedAt"]), end=_end(fields))
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRecordError(f"{LAST_TRIP}: {error!r}") from error
+
+
+def _end(fields: dict[str, Any]) -> End:
+    """An earlier program said no more than whether it had recovered."""
+    if "end" in fields:
+        return End(fields["end"])
+    return End.RECOVERED if fields["recovered"] else End.NOT_RECOVERED
 
 
 def _trip_fields(trip: Trip) -> dict[str, Any]:

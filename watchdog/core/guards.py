@@ -3,6 +3,7 @@
 Law: a guard knows of no other guard; which of them are asked, and in which order, is said in `core/decide.py`.
 """
 
+import math
 from dataclasses import replace
 
 from watchdog.core import contest
@@ -10,6 +11,7 @@ from watchdog.core.annotations import IRREVERSIBLE, KNOWN_GOOD, MANAGED_BY, TRIP
 from watchdog.core.decision import STORM_SECONDS, Hold, Reason, Situation
 from watchdog.core.durations import show_duration
 from watchdog.core.inforce import LAG_SECONDS
+from watchdog.core.instant import show_instant
 from watchdog.core.journal import why_not_known_good
 from watchdog.core.model import ServiceStatus
 from watchdog.core.ownership import other_manager
@@ -73,9 +75,16 @@ def paused(situation: Situation) -> Hold | None:
 
 def dry_run(situation: Situation) -> Hold | None:
     """The target, or the whole watchdog, only watches."""
-    if not _only_watches(situation):
+    in_the_file = "mode is dry-run in the rule file" if situation.target.mode is not Mode.ENFORCE else ""
+    for_all = (
+        "this watchdog runs with WATCHDOG_DRY_RUN or --dry-run, whatever the rule files say"
+        if situation.dry_run
+        else ""
+    )
+    whys = tuple(filter(None, (in_the_file, for_all)))
+    if not whys:
         return None
-    return Hold(reason=Reason.DRY_RUN, sentence=f"mode is dry-run; {_would(situation)}")
+    return Hold(reason=Reason.DRY_RUN, sentence=f"{', and '.join(whys)}; {_would(situation)}")
 
 
 def _only_watches(situation: Situation) -> bool:
@@ -102,11 +111,18 @@ def outside_window(situation: Situation) -> Hold | None:
     window = situation.target.rollback.rollback_window
     if window is None:
         return None
-    switches = [service.switched_at for service in situation.status.services]
-    known = [instant for instant in switches if instant is not None]
-    if len(known) == len(switches) and situation.now - max(known) <= window:
+    services = situation.status.services
+    known = [service.switched_at for service in services if service.switched_at is not None]
+    if len(known) < len(services):
+        names = ", ".join(service.name for service in services if service.switched_at is None)
+        sentence = (
+            f"nobody knows when {situation.bad} became active (the managedFields of {names} do not say): it may be "
+            f"outside rollback_window, {show_duration(window)}"
+        )
+    elif situation.now - max(known) > window:
+        sentence = f"{situation.bad} became active more than {show_duration(window)} ago, outside rollback_window"
+    else:
         return None
-    sentence = f"{situation.bad} became active more than {show_duration(window)} ago, outside rollback_window"
     return Hold(reason=Reason.OUTSIDE_WINDOW, sentence=sentence)
 
 
@@ -159,7 +175,10 @@ def cooldown(situation: Situation) -> Hold | None:
     left = last.finished_at + situation.target.rollback.cooldown - situation.now
     if left <= 0:
         return None
-    sentence = f"{last.trip.id} rolled back to {last.trip.good} just before; cooldown for another {left:.0f} s"
+    sentence = (
+        f"the rollback {last.trip.id} to {last.trip.good} ended at {show_instant(last.finished_at)}; the cooldown ends "
+        f"in {show_duration(math.ceil(left))}"
+    )
     return Hold(reason=Reason.COOLDOWN, sentence=sentence)
 
 

@@ -16,7 +16,7 @@ from watchdog.core.alert import Alert
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.inforce import InForce
 from watchdog.core.instant import Instant
-from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Trip
+from watchdog.core.model import End, FinishedTrip, Phase, RuleState, TargetStatus, Trip
 
 MOST_STAYS = 20
 MOST_FINISHED = 20
@@ -144,7 +144,7 @@ def last_left(before: Journal, after: Journal) -> FinishedTrip | None:
     It has ended, so whoever did it wants it: what a rule has to say of it begins anew.
     """
     last, stay = after.last_trip, after.stays[-1] if after.stays else None
-    if last is None or stay is None or after.trip is not None or last.superseded or last.trip.undoes:
+    if last is None or stay is None or after.trip is not None or last.end is End.SUPERSEDED or last.trip.undoes:
         return None
     earlier = [each for each in before.stays if each.color == stay.color and each.since > last.finished_at]
     is_new = before.stays != after.stays and (not before.stays or before.stays[-1].color != stay.color)

@@ -14,11 +14,19 @@ from pydantic import TypeAdapter, ValidationError
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.instant import read_instant, show_instant
 from watchdog.core.journal import Journal, trips
+from watchdog.core.model import End
 
 SCHEMA = 1
 TRIPPED = "tripped"
 _JOURNAL = TypeAdapter(Journal)
 _MOST_DIGITS = 9
+# How a trip ended, as it was said before there was one word for it.
+_ENDS_BEFORE = (
+    ("switched", False, End.GIVEN_UP),
+    ("superseded", True, End.SUPERSEDED),
+    ("recovered", True, End.RECOVERED),
+    ("recovered", False, End.NOT_RECOVERED),
+)
 _PARTS = ("trip", "stays", "vouched", "paused_since", "mixed_at", "finished", "in_force", "states", "outbox")
 
 
@@ -72,12 +80,22 @@ def read_journal(data: Mapping[str, str], *, target: str) -> Journal:
     if data.get("target") != target:
         raise UnreadableRecordError(f"the journal is of the target {data.get('target')!r}, not of {target!r}")
     fields: dict[str, Any] = {name: _part(name, data[name]) for name in _PARTS if name in data}
+    if isinstance(fields.get("finished"), list):
+        fields["finished"] = list(map(_with_end, fields["finished"]))
     try:
         return replace(_JOURNAL.validate_python(fields | {"target": target}), target=target)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise UnreadableRecordError(f"the journal cannot be read at {where}: {first['msg']}") from error
+
+
+def _with_end(finished: Any) -> Any:
+    """A finished trip with how it ended, also when an earlier program wrote it."""
+    if not isinstance(finished, dict) or "end" in finished:
+        return finished
+    end = next((end for key, value, end in _ENDS_BEFORE if finished.get(key) is value), None)
+    return finished if end is None else finished | {"end": end}
 
 
 def _part(name: str, text: str) -> Any:

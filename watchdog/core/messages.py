@@ -15,6 +15,8 @@ from watchdog.core.flux import pause_command, resume_command
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Stay
 from watchdog.core.model import (
+    BY_HAND,
+    End,
     FinishedTrip,
     Measurement,
     RuleState,
@@ -33,7 +35,8 @@ from watchdog.core.rules.language import Rule, Target
 def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *, now: float) -> Alert:
     """All Services have the good color's selector; with what people should know about the surroundings."""
     names = ", ".join(service.name for service in status.services)
-    text = f"Rolled {target.target} back from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}"
+    what = f"Gave the traffic of {target.target} back" if trip.undoes else f"Rolled {target.target} back"
+    text = f"{what} from {trip.bad} to {trip.good}: {names} switched. {_why(trip.rules)}"
     told = _of_trip(target, trip, kind=AlertKind.SWITCHED, event="switched", text=text, now=now)
     cures = (*advice.commands(target, trip, status, others), *resume_command(target, status))
     return replace(
@@ -45,7 +48,7 @@ def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *
 
 def finished(target: Target, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended."""
-    text = f"{target.target}: {todo.sentence}." + ("" if todo.recovered else " A person has to look.")
+    text = f"{target.target}: {todo.sentence}." + (" A person has to look." if todo.end is End.NOT_RECOVERED else "")
     told = _of_trip(target, trip, kind=AlertKind.FINISHED, event="finished", text=text, now=now)
     return replace(told, commands=(*told.commands, *(() if trip.undoes else resume_command(target, status))))
 
@@ -101,8 +104,9 @@ def forward(
 
 def given_up(target: Target, trip: Trip, todo: Plan, *, now: float) -> Alert:
     """The rollback has ended before its first switch."""
-    text = f"Not rolling {target.target} back: {todo.sentence}; nothing was switched. {_why(trip.rules)}"
-    return _of_trip(target, trip, kind=AlertKind.HELD, event="given_up", text=text, now=now)
+    what = f"giving the traffic of {target.target} back" if trip.undoes else f"rolling {target.target} back"
+    text = f"Gave up {what}: {todo.sentence}. Nothing was switched. {_why(trip.rules)}"
+    return _of_trip(target, trip, kind=AlertKind.GIVEN_UP, event="given_up", text=text, now=now)
 
 
 def already(
@@ -152,15 +156,15 @@ def stuck(
 ) -> Alert:
     """A rollback that cannot go on, or cannot be begun, because the API server refuses or does not answer."""
     seen = status.services if status else ()
-    where = ", ".join(f"{service.name} selects {service.color or 'neither color'}" for service in seen)
-    what = f"The rollback {trip.id} to {trip.good} cannot go on" if trip else "A rollback cannot be begun"
+    where = ", ".join(f"{service.name} selects {service.color or 'neither color'}" for service in seen) or "nothing"
+    what = f"The rollback {trip.id} to {trip.good} has been stuck" if trip else "No rollback has been possible"
     return Alert(
         kind=AlertKind.HELD,
         key=f"{target.target}/stuck/{show_instant(since)}",
         target=target.target,
         namespace=target.namespace,
         at=now,
-        text=f"{what} since {show_instant(since)}: {error}. It is tried again. As seen last: {where or 'nothing'}.",
+        text=f"{what} since {show_instant(since)}: {error}. The watchdog keeps trying. Last seen: {where}.",
         trip=trip.id if trip else None,
         from_color=trip.bad if trip else None,
         to_color=trip.good if trip else None,
@@ -218,7 +222,7 @@ def fires(target: Target, rule: Rule, tripped: TrippedRule, *, color: str, resol
 def blind(target: Target, rule: Rule, state: RuleState, *, now: float) -> Alert:
     """A rule's source has said nothing for ``no_data_timeout``."""
     since = show_instant(state.blind_since or now)
-    text = f"{rule.alert} is blind since {since}: {state.reason}. Meanwhile it rolls nothing back."
+    text = f"{rule.alert} has been blind since {since}: {state.reason}. Meanwhile it rolls nothing back."
     return _sees_nothing(target, rule, occasion=f"{rule.alert}/blind/{since}", text=text, now=now)
 
 
@@ -234,7 +238,7 @@ def starved(target: Target, rule: Rule, state: RuleState, *, now: float) -> Aler
 
 _CURES = {
     Trouble.CREDENTIALS: "Renew what the watchdog is given; a file is read again each time",
-    Trouble.CLOCK: "Set the clock that is wrong, or leave out the cache in between",
+    Trouble.CLOCK: "Set the clock that is wrong, or take the cache out of the way",
     Trouble.FIELDS: "Mend the rule file or the mapping of the index; both are looked at again each time",
 }
 
@@ -263,6 +267,7 @@ def _sees_nothing(target: Target, rule: Rule, *, occasion: str, text: str, now: 
 
 def still_paused(target: Target, status: TargetStatus, *, since: float, days: int, now: float) -> Alert:
     """The target has been paused for days: is that still meant?"""
+    lasts = f"{target.target} has been paused since {show_instant(since)}, and nothing is rolled back"
     resume = "resume the watchdog", f"watchdog resume {target.target}"
     return Alert(
         kind=AlertKind.PAUSED,
@@ -270,13 +275,17 @@ def still_paused(target: Target, status: TargetStatus, *, since: float, days: in
         target=target.target,
         namespace=target.namespace,
         at=now,
-        text=f"{target.target} is paused since {show_instant(since)}, and nothing is rolled back: {status.paused}.",
+        text=f"{lasts}: {status.paused}.",
         commands=(resume,),
     )
 
 
 def _why(rules: tuple[TrippedRule, ...]) -> str:
-    return " ".join(f"{rule}, since {show_instant(rule.since)}." for rule in rules)
+    return " ".join(f"{rule} ({_when(rule)})." for rule in rules)
+
+
+def _when(rule: TrippedRule) -> str:
+    return f"{'at' if rule.alert == BY_HAND else 'since'} {show_instant(rule.since)}"
 
 
 def _episode(rules: tuple[TrippedRule, ...]) -> str:

@@ -244,20 +244,39 @@ class Trip:
     release: str = ""
     switched: tuple[str, ...] = ()
 
+    @property
+    def is_by_hand(self) -> bool:
+        """True when a person asked for it, and no rule."""
+        return all(rule.alert == BY_HAND for rule in self.rules)
+
+
+class End(StrEnum):
+    """How a trip ended. The value is the metric's label and what the journal and the history say."""
+
+    RECOVERED = "recovered"
+    """The rules that tripped were seen well on the good color."""
+    NOT_RECOVERED = "not_recovered"
+    """They were not, for as long as it was waited for."""
+    UNMEASURED = "unmeasured"
+    """It was done by hand: no rule had tripped, so none says whether the service is better off."""
+    SUPERSEDED = "superseded"
+    """Somebody gave the traffic to a newer release, or took the marks of a contested trip away."""
+    GIVEN_UP = "given_up"
+    """Nothing was switched."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedTrip:
-    """A trip that has ended.
-
-    One that has not ``switched`` anything was given up before its first switch; one that was ``superseded`` ended
-    because somebody gave the traffic to a newer release.
-    """
+    """A trip that has ended."""
 
     trip: Trip
     finished_at: Instant
-    recovered: bool
-    switched: bool = True
-    superseded: bool = False
+    end: End
+
+    @property
+    def switched(self) -> bool:
+        """False when it ended before its first switch."""
+        return self.end is not End.GIVEN_UP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from watchdog.core.annotations import REPLICAS, TRIP
-from watchdog.core.decision import Hold
-from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, Trip
+from watchdog.core.contest import contested
+from watchdog.core.decision import Hold, Reason
+from watchdog.core.model import DeploymentStatus, End, ServiceStatus, TargetStatus, Trip
 from watchdog.core.plan import Plan, Stage, deployments_of
 
 
@@ -19,41 +20,47 @@ class ObjectEvent:
     kind: Literal["Service", "Deployment"]
     name: str
     uid: str
-    reason: Literal["RolledBack", "ScaledDown", "Recovered", "NotRecovered", "RollbackHeld", "RulesRefused"]
+    reason: Literal[
+        "RolledBack", "ScaledDown", "Recovered", "NotRecovered", "RollbackHeld", "Contested", "RulesRefused"
+    ]
     note: str
     occasion: str
 
     @property
     def is_warning(self) -> bool:
         """True when somebody should look."""
-        return self.reason in ("RollbackHeld", "NotRecovered", "RulesRefused")
+        return self.reason in ("RollbackHeld", "Contested", "NotRecovered", "RulesRefused")
 
 
 def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[ObjectEvent, ...]:
     """One Event on every Service and Deployment for what was done to it in a trip."""
     switched = [service for service in status.services if TRIP in service.annotations and service.color == trip.good]
-    events = [_on_service(service, "RolledBack", _switched_note(trip), trip) for service in switched]
+    events = [_on_service(service, "RolledBack", _switched_note(trip), trip.id) for service in switched]
     if todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
         scaled = [
             each for each in deployments_of(status, trip.bad) if each.replicas == 0 and REPLICAS in each.annotations
         ]
         events += [_scaled_down(deployment, trip) for deployment in scaled]
-    if todo.stage is Stage.FINISHED:
-        reason: Literal["Recovered", "NotRecovered"] = "Recovered" if todo.recovered else "NotRecovered"
-        events += [_on_service(service, reason, f"{trip.id}: {todo.sentence}", trip) for service in switched]
+    if todo.end is End.RECOVERED:
+        events += [_on_service(service, "Recovered", f"{trip.id}: {todo.sentence}", trip.id) for service in switched]
+    if todo.end is End.NOT_RECOVERED:
+        events += [_on_service(service, "NotRecovered", f"{trip.id}: {todo.sentence}", trip.id) for service in switched]
     return tuple(events)
 
 
-def held_event(hold: Hold, status: TargetStatus, *, occasion: str) -> ObjectEvent:
-    """The Event that says why nothing was done, on the first Service."""
-    service = status.services[0]
-    return ObjectEvent(
-        kind="Service",
-        name=service.name,
-        uid=service.uid,
-        reason="RollbackHeld",
-        note=f"{hold.reason}: {hold.sentence}",
-        occasion=occasion,
+def held_events(hold: Hold, trip: Trip | None, status: TargetStatus, *, occasion: str) -> tuple[ObjectEvent, ...]:
+    """The Event that says why nothing is done, on the first Service; one on each that somebody has switched back."""
+    held = _on_service(status.services[0], "RollbackHeld", f"{hold.reason}: {hold.sentence}", occasion)
+    if trip is None or hold.reason is not Reason.CONTESTED:
+        return (held,)
+    undone = contested(status, trip)
+    return (held, *(_on_service(service, "Contested", _contested_note(service, trip), occasion) for service in undone))
+
+
+def _contested_note(service: ServiceStatus, trip: Trip) -> str:
+    return (
+        f"{trip.id}: switched to {trip.good} and, by {service.selector_manager or 'somebody'}, to "
+        f"{service.color or 'neither color'} again; it is left so"
     )
 
 
@@ -63,9 +70,12 @@ def refused_event(deployment: str, uid: str, note: str, *, occasion: str) -> Obj
 
 
 def _on_service(
-    service: ServiceStatus, reason: Literal["RolledBack", "Recovered", "NotRecovered"], note: str, trip: Trip
+    service: ServiceStatus,
+    reason: Literal["RolledBack", "Recovered", "NotRecovered", "RollbackHeld", "Contested"],
+    note: str,
+    occasion: str,
 ) -> ObjectEvent:
-    return ObjectEvent(kind="Service", name=service.name, uid=service.uid, reason=reason, note=note, occasion=trip.id)
+    return ObjectEvent(kind="Service", name=service.name, uid=service.uid, reason=reason, note=note, occasion=occasion)
 
 
 def _scaled_down(deployment: DeploymentStatus, trip: Trip) -> ObjectEvent:

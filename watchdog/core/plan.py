@@ -17,9 +17,8 @@ from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
 from watchdog.core.model import (
-    BY_HAND,
     DeploymentStatus,
-    FinishedTrip,
+    End,
     RuleState,
     Selector,
     ServiceStatus,
@@ -48,9 +47,6 @@ class Stage(StrEnum):
     FINISHED = "finished"
     GIVEN_UP = "given_up"
     SUPERSEDED = "superseded"
-
-
-ENDS = frozenset({Stage.FINISHED, Stage.GIVEN_UP, Stage.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ class CloseTrip:
 
     service: ServiceStatus
     trip: Trip
-    recovered: bool
+    end: End
 
 
 Step = RestoreGood | SwitchSelector | ScaleDown | ResumeFlux | CloseTrip
@@ -106,24 +102,13 @@ Step = RestoreGood | SwitchSelector | ScaleDown | ResumeFlux | CloseTrip
 class Plan:
     """The next writes, in order, and how far the rollback is. No steps: it waits for what ``sentence`` says.
 
-    ``recovered`` says of a finished rollback whether the tripped rules are well on the good color.
+    ``end`` is how the rollback ends with these writes, None while it goes on.
     """
 
     stage: Stage
     steps: tuple[Step, ...]
     sentence: str
-    recovered: bool = False
-
-
-def ended(trip: Trip, todo: Plan, *, now: float) -> FinishedTrip:
-    """The trip as it ends by a plan whose stage is one of `ENDS`."""
-    return FinishedTrip(
-        trip=trip,
-        finished_at=now,
-        recovered=todo.recovered,
-        switched=todo.stage is not Stage.GIVEN_UP,
-        superseded=todo.stage is Stage.SUPERSEDED,
-    )
+    end: End | None = None
 
 
 def is_verified(trip: Trip, status: TargetStatus) -> bool:
@@ -146,14 +131,15 @@ def plan(
 
     ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
     healthy on the good color, ``planned_at`` when this process last planned this trip, None when it never has. A
-    recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. One
-    that has switched nothing is void when nobody has carried it on for `VOID_SECONDS`, or the bad color has other pods
-    than those that it was decided on: it is decided anew. What ``others`` would undo is left to them.
+    recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. A
+    trip by hand waits for none: no rule says what well would be. One that has switched nothing is void when nobody has
+    carried it on for `VOID_SECONDS`, or the bad color has other pods than those that it was decided on: it is decided
+    anew. What ``others`` would undo is left to them.
     """
     because = _why_unwanted(trip, status)
     if because:
-        steps = (*give_pods_back(trip, status), *_closes(trip, status, recovered=False))
-        return Plan(stage=Stage.SUPERSEDED, steps=steps, sentence=f"ended, because {because}")
+        steps = (*give_pods_back(trip, status), *_closes(trip, status, End.SUPERSEDED))
+        return Plan(stage=Stage.SUPERSEDED, steps=steps, sentence=f"ended, because {because}", end=End.SUPERSEDED)
     to_switch = tuple(service for service in status.services if service.color != trip.good)
     if to_switch:
         return (
@@ -176,7 +162,17 @@ def plan(
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
     hopes_until = drained_at + RECOVERY_SECONDS + _longest_proof(target, trip)
-    return _closing(trip, status, others, recovered=well) if well or now >= hopes_until else _recovering(trip)
+    end = _end(trip, well=well, is_late=now >= hopes_until)
+    return _recovering(trip) if end is None else _closing(trip, status, others, end)
+
+
+def _end(trip: Trip, *, well: bool, is_late: bool) -> End | None:
+    """How a trip ends that has done all its writes; None as long as the recovery is waited for."""
+    if trip.is_by_hand:
+        return End.UNMEASURED
+    if well:
+        return End.RECOVERED
+    return End.NOT_RECOVERED if is_late else None
 
 
 def _recovering(trip: Trip) -> Plan:
@@ -209,16 +205,16 @@ def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Pl
     if has_begun(status, trip):
         return None
     if is_new_release(status, trip):
-        return _giving_up(trip, status, sentence=f"void: {trip.bad} has changed since it was decided")
+        return _giving_up(trip, status, sentence=f"{trip.bad} has changed since it was decided")
     if now - left_at <= VOID_SECONDS:
         return None
     age = show_duration(round(now - trip.started_at))
-    return _giving_up(trip, status, sentence=f"void: decided {age} ago, and nobody carried it on")
+    return _giving_up(trip, status, sentence=f"it was decided {age} ago, and nobody carried it on")
 
 
 def _giving_up(trip: Trip, status: TargetStatus, *, sentence: str) -> Plan:
     resumes = tuple(ResumeFlux(owned=owned, trip=trip) for owned in to_resume(trip, status, given_up=True))
-    return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence)
+    return Plan(stage=Stage.GIVEN_UP, steps=resumes, sentence=sentence, end=End.GIVEN_UP)
 
 
 def _switching(target: Target, trip: Trip, services: tuple[ServiceStatus, ...]) -> Plan:
@@ -262,7 +258,7 @@ def _restoring(
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and not has_begun(status, trip):
         timeout = show_duration(target.rollback.ready_timeout)
-        sentence = f"given up: {trip.good} did not get ready within {timeout}{because}"
+        sentence = f"{trip.good} did not get ready within {timeout}{because}"
         return _giving_up(trip, status, sentence=sentence)
     return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready{because}")
 
@@ -300,20 +296,33 @@ def tripped_rules(target: Target, trip: Trip) -> tuple[Rule, ...]:
 def is_well(target: Target, trip: Trip, states: Mapping[str, RuleState]) -> bool:
     """True when the rules of a trip were seen well; one that has gone from the rule file meanwhile was not."""
     rules = tripped_rules(target, trip)
-    is_known = {each.alert for each in trip.rules} <= {BY_HAND, *(rule.alert for rule in rules)}
+    is_known = {each.alert for each in trip.rules} <= {rule.alert for rule in rules}
     return is_known and all_well(rules, states)
 
 
-def _closing(trip: Trip, status: TargetStatus, others: Others, *, recovered: bool) -> Plan:
+def _closing(trip: Trip, status: TargetStatus, others: Others, end: End) -> Plan:
     kept = sorted(
         f"{deployment.name} keeps running, {why}"
         for deployment in deployments_of(status, trip.bad)
         if deployment.replicas > 0 and not trip.undoes and (why := why_kept(trip, status, deployment, others))
     )
-    ending = "recovered" if recovered else f"not recovered: the tripped rules were not seen well on {trip.good}"
-    sentence = "; ".join((f"rolled back to {trip.good}, {ending}", *kept))
-    steps = _closes(trip, status, recovered=recovered)
-    return Plan(stage=Stage.FINISHED, steps=steps, sentence=sentence, recovered=recovered)
+    sentence = "; ".join((f"{_done(trip)}, {_found(trip, end)}", *kept))
+    return Plan(stage=Stage.FINISHED, steps=_closes(trip, status, end), sentence=sentence, end=end)
+
+
+def _done(trip: Trip) -> str:
+    return f"gave the traffic back to {trip.good}" if trip.undoes else f"rolled back to {trip.good}"
+
+
+def _found(trip: Trip, end: End) -> str:
+    """What the rules say of the good color at the end, or that none does."""
+    match end:
+        case End.RECOVERED:
+            return "recovered"
+        case End.UNMEASURED:
+            return "as asked by hand; no rule measured whether the service recovered"
+        case _:
+            return f"not recovered: the tripped rules were not seen well on {trip.good}"
 
 
 def _why_unwanted(trip: Trip, status: TargetStatus) -> str:
@@ -327,10 +336,10 @@ def _why_unwanted(trip: Trip, status: TargetStatus) -> str:
     return f"somebody removed {TRIP} from its Services, which {by} had given to another color"
 
 
-def _closes(trip: Trip, status: TargetStatus, *, recovered: bool) -> tuple[Step, ...]:
+def _closes(trip: Trip, status: TargetStatus, end: End) -> tuple[Step, ...]:
     closed = [service for service in status.services if TRIP in service.annotations]
     resumed = [owned for owned in to_resume(trip, status) if owned not in closed]
     return (
         *(ResumeFlux(owned=owned, trip=trip) for owned in resumed),
-        *(CloseTrip(service=service, trip=trip, recovered=recovered) for service in closed),
+        *(CloseTrip(service=service, trip=trip, end=end) for service in closed),
     )

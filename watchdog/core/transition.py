@@ -6,6 +6,8 @@ Law: transitions are told in the order in which they happened; they say what was
 from dataclasses import dataclass
 from enum import StrEnum
 
+from watchdog.core.model import End
+
 
 class Event(StrEnum):
     """The kinds of transition."""
@@ -24,9 +26,22 @@ class Event(StrEnum):
     CLUSTER = "cluster"
 
 
+class Problem(StrEnum):
+    """What an `Event.CLUSTER` led to."""
+
+    NOT_SEEN = "not seen"
+    JOURNAL_NOT_WRITTEN = "journal not written"
+    EVENT_NOT_WRITTEN = "event not written"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds."""
+    """One change. ``subject`` names the object or rule that changed; ``time`` is Unix seconds.
+
+    ``end`` is how a rollback ended, of `Event.FINISHED` alone.
+    """
 
     time: float
     event: Event
@@ -37,3 +52,4 @@ class Transition:
     after: str = ""
     sentence: str = ""
     trip: str | None = None
+    end: End | None = None

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from watchdog import daemon
 from watchdog.announce import Reporter, Silent
+from watchdog.core.model import End
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
@@ -57,7 +58,7 @@ class _Notes(Silent):
                 self.switched = transition.time
             case Event.FINISHED:
                 self.finished = transition.time
-                self.recovered = "not recovered" not in transition.sentence
+                self.recovered = transition.end is End.RECOVERED
                 self.ended.set()
             case _:
                 pass

@@ -37,6 +37,7 @@ _TITLES = {
     AlertKind.SWITCHED: "Rolled back",
     AlertKind.FINISHED: "Rollback finished",
     AlertKind.HELD: "Rollback held",
+    AlertKind.GIVEN_UP: "Rollback given up",
     AlertKind.FIRING: "Firing",
     AlertKind.RESOLVED: "Resolved",
     AlertKind.BLIND: "Blind",

@@ -14,8 +14,8 @@ from watchdog.core.decide import decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import evaluate, firing
 from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, share, worth_keeping
-from watchdog.core.model import FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.plan import ENDS, Plan, Stage, ended, is_verified, is_well, plan
+from watchdog.core.model import End, FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
+from watchdog.core.plan import Plan, Stage, is_verified, is_well, plan
 from watchdog.core.rules.language import Mode, Rule, Target
 from watchdog.core.watching import (
     asked_elsewhere,
@@ -202,7 +202,7 @@ class Player:
             return
         self._is_told = True
         self._tell(of_decision(decision, at=now))
-        ended = FinishedTrip(trip=trip, finished_at=now, recovered=True)
+        ended = FinishedTrip(trip=trip, finished_at=now, end=End.RECOVERED)
         self.journal = replace(self.journal, finished=(*self.journal.finished, ended)[-1:])
 
     def _hold(self, hold: Hold, *, now: float) -> None:
@@ -227,8 +227,8 @@ class Player:
             told = of_step(step, at=now)
             if told is not None:
                 self._tell(told)
-        if todo.stage in ENDS:
-            self._close(trip, todo, now=now)
+        if todo.end is not None:
+            self._close(trip, todo.end, todo.sentence, now=now)
         self._look(now)  # here endpoints follow a switch at once
 
     def _plan(self, trip: Trip, status: TargetStatus, *, now: float) -> Plan:
@@ -245,10 +245,11 @@ class Player:
             planned_at=planned_at,
         )
 
-    def _close(self, trip: Trip, todo: Plan, *, now: float) -> None:
-        self.journal = close_trip(self.journal, ended(trip, todo, now=now))
+    def _close(self, trip: Trip, end: End, sentence: str, *, now: float) -> None:
+        self.journal = close_trip(self.journal, FinishedTrip(trip=trip, finished_at=now, end=end))
         self._planned_at = None
-        self._tell(Action(at=now, kind=ActionKind.FINISHED, told={"recovered": todo.recovered}, sentence=todo.sentence))
+        told = {"recovered": end is End.RECOVERED}
+        self._tell(Action(at=now, kind=ActionKind.FINISHED, told=told, sentence=sentence))
 
     def _tell(self, action: Action) -> None:
         self.actions.append(action)

@@ -10,6 +10,7 @@ Names and types: https://prometheus.io/docs/practices/naming/.
 import math
 from collections.abc import Iterable, Mapping
 from itertools import product
+from typing import Literal
 
 import prometheus_client
 from prometheus_client import (
@@ -24,9 +25,11 @@ from prometheus_client import (
 )
 
 from watchdog import __version__
-from watchdog.core.model import Phase, RuleState
+from watchdog.core.model import End, Phase, RuleState
+from watchdog.core.transition import Event, Problem
 
 _PHASES = {Phase.INACTIVE: 0, Phase.PENDING: 1, Phase.FIRING: 2}
+_WRITES = (Event.SELECTOR, Event.REPLICAS)
 _MEASURE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TICK_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 
@@ -56,9 +59,7 @@ class Metrics:
             "When rule files were last put in force.",
             registry=registry,
         )
-        self._rollbacks = Counter(
-            "watchdog_rollbacks", "Rollbacks that ended, by result.", ["target", "result"], registry=registry
-        )
+        self._rollbacks = _RollbackMetrics(registry)
         self._source_errors = Counter(
             "watchdog_source_errors", "Measurements that a source failed.", ["source"], registry=registry
         )
@@ -70,8 +71,18 @@ class Metrics:
             registry=registry,
         )
         self._writes = Counter(
-            "watchdog_writes", "Writes to the API server, by kind and result.", ["kind", "result"], registry=registry
+            "watchdog_writes",
+            "Writes of rollbacks that were done: selectors and replicas.",
+            ["kind"],
+            registry=registry,
         )
+        self._cluster_errors = Counter(
+            "watchdog_cluster_errors",
+            "Calls to the API server that came to nothing, by what that led to.",
+            ["problem"],
+            registry=registry,
+        )
+        self._count_from_0()
         self._leader = Gauge(
             "watchdog_leader", "1 while this replica acts for the shard.", ["shard"], registry=registry
         )
@@ -85,12 +96,20 @@ class Metrics:
             "watchdog_alerts", "What became of alerts, by sink and result.", ["sink", "result"], registry=registry
         )
 
+    def _count_from_0(self) -> None:
+        """What is there from the start lets rate() and increase() see its first step."""
+        for kind in _WRITES:
+            self._writes.labels(kind.value)
+        for problem in Problem:
+            self._cluster_errors.labels(_label(problem))
+
     def rules_loaded(self, digest: str, rules: Mapping[str, Iterable[str]]) -> None:
         """A rule set is in force; ``rules`` names the alerts of each target, and of no other anything is shown."""
         self._rule_set.info({"digest": digest})
         self._ticks.keep(rules)
         self._rules.keep({(target, alert) for target, alerts in rules.items() for alert in alerts})
         self._decisions.keep(rules)
+        self._rollbacks.keep(rules)
 
     def rules_reloaded(self, *, at: float) -> None:
         """What the rule files say is in force; ``at`` is Unix seconds."""
@@ -131,9 +150,9 @@ class Metrics:
         """The decision of a tick: a hold's reason, or the word for a rollback. Repetitions are not counted."""
         self._decisions.decided(target, decision)
 
-    def rollback_ended(self, target: str, result: str) -> None:
-        """A trip ended: finished, not recovered, contested and the like."""
-        self._rollbacks.labels(target, result).inc()
+    def rollback_ended(self, target: str, end: End) -> None:
+        """A rollback that was decided has ended, also one that was given up before it switched anything."""
+        self._rollbacks.ended(target, end)
 
     def measured(self, source: str, *, duration: float, failed: bool) -> None:
         """A source answered, or failed to, after ``duration`` seconds."""
@@ -142,9 +161,13 @@ class Metrics:
         if failed:
             errors.inc()
 
-    def written(self, kind: str, result: str) -> None:
-        """A write to the API server came to an end."""
-        self._writes.labels(kind, result).inc()
+    def written(self, kind: Literal[Event.SELECTOR, Event.REPLICAS]) -> None:
+        """A step of a rollback was written."""
+        self._writes.labels(kind.value).inc()
+
+    def cluster_failed(self, problem: Problem) -> None:
+        """A call to the API server came to nothing: a look, or a write."""
+        self._cluster_errors.labels(_label(problem)).inc()
 
     def alerts_go_to(self, sinks: Iterable[str], *, results: Iterable[str]) -> None:
         """Each result at each sink is counted from 0, so that increase() sees the first alert that is lost."""
@@ -154,6 +177,10 @@ class Metrics:
     def alerted(self, sink: str, result: str) -> None:
         """An alert came to an end at a sink: what an outbox tells its ``on_result``."""
         self._alerts.labels(sink, result).inc()
+
+
+def _label(problem: Problem) -> str:
+    return problem.value.replace(" ", "_")
 
 
 class _TickMetrics:
@@ -258,3 +285,25 @@ class _DecisionMetrics:
         self._current[target] = decision
         self._gauge.labels(target, decision).set(1)
         self._changes.labels(target, decision).inc()
+
+
+class _RollbackMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._kept: set[str] = set()
+        self._ends = Counter(
+            "watchdog_rollbacks",
+            "Rollbacks that were decided and have ended, by how: given_up has switched nothing.",
+            ["target", "result"],
+            registry=registry,
+        )
+
+    def keep(self, targets: Iterable[str]) -> None:
+        before, self._kept = self._kept, set(targets)
+        for target in before - self._kept:
+            self._ends.remove_by_labels({"target": target})
+        for target, end in product(self._kept, End):
+            self._ends.labels(target, end.value)  # from 0, so that increase() sees the first one
+
+    def ended(self, target: str, end: End) -> None:
+        if target in self._kept:
+            self._ends.labels(target, end.value).inc()

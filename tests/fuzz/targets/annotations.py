@@ -18,7 +18,7 @@ from watchdog.core.annotations import (
     write_finished,
     write_trip,
 )
-from watchdog.core.model import FinishedTrip, Trip
+from watchdog.core.model import End, FinishedTrip, Trip
 
 Record = TypeVar("Record", Trip, FinishedTrip)
 
@@ -43,7 +43,7 @@ def _read(read: Callable[[str], Record], text: str) -> Record | None:
 
 def _seeds() -> Iterator[bytes]:
     yield write_trip(trip(), was={"color": "green"}).encode()
-    yield write_finished(FinishedTrip(trip=trip(), finished_at=NOW + 30, recovered=True)).encode()
+    yield write_finished(FinishedTrip(trip=trip(), finished_at=NOW + 30, end=End.RECOVERED)).encode()
     yield f"{PAUSED}: true\n{PAUSED_UNTIL}: 2026-11-01T10:00:00+01:00".encode()
     yield b"2026-11-01T10:00:00+01:00"
 
@@ -51,5 +51,5 @@ def _seeds() -> Iterator[bytes]:
 TARGET = Target(
     parse=_parse,
     seeds=_seeds,
-    words=(*sorted(KNOWN), '"rules":', '"since":', '"id":', '"recovered":', "0001-01-01T00:00:00+23:59", "null", "[]"),
+    words=(*sorted(KNOWN), '"rules":', '"since":', '"id":', '"end":', "0001-01-01T00:00:00+23:59", "null", "[]"),
 )

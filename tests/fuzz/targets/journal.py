@@ -11,7 +11,7 @@ from tests.fuzz.target import Target
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.journal import Ending, Journal, Stay
 from watchdog.core.journal_text import read_journal, tripped_at, write_journal
-from watchdog.core.model import FinishedTrip, Phase, RuleState
+from watchdog.core.model import End, FinishedTrip, Phase, RuleState
 
 _NAME = "banking-app"
 _HEADING = re.compile(r"^== (\w+)\n", re.MULTILINE)
@@ -32,7 +32,7 @@ def _parse(data: bytes) -> None:
 def _seeds() -> Iterator[bytes]:
     stay = Stay(color="green", release="green-1", since=NOW, ending=Ending.LEFT_WELL, by="kubectl")
     state = RuleState(alert="ErrorRate", key="k", phase=Phase.PENDING)
-    ended = FinishedTrip(trip=trip(), finished_at=NOW + 30, recovered=True)
+    ended = FinishedTrip(trip=trip(), finished_at=NOW + 30, end=End.RECOVERED)
     for journal in (
         Journal(target=_NAME, stays=(stay,), vouched={"blue": "blue-1"}, paused_since=NOW),
         Journal(target=_NAME, trip=trip(), states={"ErrorRate": state}, finished=(ended,)),
