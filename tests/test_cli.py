@@ -1,18 +1,22 @@
 """The command line, as a process: exit codes, and what goes to which stream."""
 
+import base64
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.stack.banking import REPOSITORY
 from tests.stack.unshared import with_mount
 
 RULES = REPOSITORY / "rules"
+NO_CERTIFICATE = base64.b64encode(b"s3cr3t").decode()
 
 
 def surroundings(**environment: str) -> dict[str, str]:
@@ -88,6 +92,59 @@ def test_wrong_usage(arguments: list[str], environment: dict[str, str], said: st
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user"),
+    [
+        pytest.param({"certificate-authority-data": NO_CERTIFICATE}, {}, id="an authority"),
+        pytest.param(
+            {}, {"client-certificate-data": NO_CERTIFICATE, "client-key-data": NO_CERTIFICATE}, id="one's own"
+        ),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["run"], ["history"]], ids=["run", "history"])
+def test_a_certificate_that_is_none_is_told_as_such(
+    tmp_path: Path, arguments: list[str], cluster: dict[str, str], user: dict[str, str]
+) -> None:
+    file = tmp_path / "kubeconfig"
+    content = yaml.safe_load((REPOSITORY / "tests" / "unreachable.kubeconfig").read_text())
+    content["clusters"][0]["cluster"] |= {"server": "https://127.0.0.1:1"} | cluster
+    content["users"][0]["user"] |= user
+    file.write_text(yaml.safe_dump(content))
+    done = watchdog(
+        *arguments,
+        "--rules",
+        RULES,
+        WATCHDOG_KUBECONFIG=str(file),
+        WATCHDOG_PROMETHEUS__URL="http://127.0.0.1:1",
+        WATCHDOG_ELASTICSEARCH__URLS="http://127.0.0.1:1",
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "no way to the API server: the certificates of the kubeconfig or service account cannot be used: "
+    )
+    assert len(done.stderr.splitlines()) == 1
+    assert "s3cr3t" not in done.stderr
+
+
+def test_run_says_which_address_it_cannot_listen_on() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = watchdog(
+            "run",
+            "--rules",
+            RULES,
+            WATCHDOG_LISTEN=address,
+            WATCHDOG_KUBECONFIG=str(REPOSITORY / "tests" / "unreachable.kubeconfig"),
+            WATCHDOG_PROMETHEUS__URL="http://127.0.0.1:1",
+            WATCHDOG_ELASTICSEARCH__URLS="http://127.0.0.1:1",
+        )
+    assert done.returncode == 2
+    assert f"cannot listen on {address}: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

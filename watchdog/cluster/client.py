@@ -25,7 +25,7 @@ import aiohttp
 from kubernetes.aio import client
 
 from watchdog.cluster import refusal
-from watchdog.cluster.credentials import Credentials
+from watchdog.cluster.credentials import ConfigurationError, Credentials
 
 CALL_SECONDS = 3.0
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
@@ -82,8 +82,13 @@ class Cluster:
     """The API server, by `kubernetes.aio`. Use as an async context manager."""
 
     def __init__(self, credentials: Credentials) -> None:
+        """Raises ConfigurationError for certificates that are none."""
         self._credentials = credentials
-        self._api = client.ApiClient(credentials.configuration)
+        try:
+            self._api = client.ApiClient(credentials.configuration)
+        except (OSError, ValueError) as error:  # of OpenSSL, which names no content
+            what = "the certificates of the kubeconfig or service account cannot be used"
+            raise ConfigurationError(f"no way to the API server: {what}: {error}") from error
         self._may_write: Callable[[], bool] = lambda: True
         self._turned_away = refusal.TurnedAway()
 
@@ -91,7 +96,7 @@ class Cluster:
     async def connect(cls, kubeconfig: Path | None, context: str | None) -> Self:
         """By a kubeconfig file, else the pod's service account, else the user's default kubeconfig.
 
-        Raises ConfigurationError saying what is missing. Nothing is sent yet.
+        Raises ConfigurationError saying what is missing or wrong. Nothing is sent yet.
         """
         return cls(await Credentials.load(kubeconfig, context))
 

@@ -45,6 +45,7 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415
     from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
+    from watchdog.web.server import ListenError  # noqa: PLC0415
 
     configure_logging(settings.log_format, settings.log_level)
     for problem in rules.warnings:
@@ -53,10 +54,8 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
         structlog.get_logger().warning("unknown setting", name=name)
     try:
         asyncio.run(run_daemon(settings, rules, reloads=True))
-    except (ConfigurationError, FrozenRulesError, MissingSourceError) as error:
+    except (ConfigurationError, FrozenRulesError, ListenError, MissingSourceError) as error:
         return _stop(str(error), USAGE)
-    except OSError as error:
-        return _stop(f"cannot listen on {settings.listen}: {error}", USAGE)
     return OK
 
 
