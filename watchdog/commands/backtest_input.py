@@ -13,6 +13,7 @@ from watchdog.commands.files import text_of
 from watchdog.commands.git import GitError, file_at
 from watchdog.commands.past import Sources
 from watchdog.commands.session import StopError
+from watchdog.commands.talk import missing_paths
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import read_instant, show_instant
@@ -75,8 +76,8 @@ class Options:
 
 def target_of(options: Options) -> Target:
     """The target of the rule file. Raises StopError."""
-    if not options.rules.exists():
-        raise StopError(f"{options.rules}: no such file or folder; name a rule file", USAGE)
+    if missing := missing_paths(options.rules, cure="name a rule file, or a folder of them"):
+        raise StopError("\n".join(missing), USAGE)
     read = read_rules(options.rules)
     if not isinstance(read, RuleSet):
         raise StopError("\n".join(map(str, read)), USAGE)

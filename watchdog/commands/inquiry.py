@@ -20,7 +20,7 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import selectors, written_matcher, written_matchers
-from watchdog.sources.compare import ComparingSource
+from watchdog.sources.compare import source_of
 from watchdog.sources.fields import Fault, FieldProblem, needs_of
 from watchdog.sources.searches import NoIndexError, SearchError
 
@@ -71,8 +71,7 @@ class PrometheusInquiry:
 
     async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
         """What Prometheus says of a color now."""
-        is_comparing = rule.compare is not None
-        source = ComparingSource(self.source, colors=target.colors) if is_comparing else self.source
+        source = source_of(rule, self.source, colors=target.colors)
         return await source.measure(rule, color=color, namespace=target.namespace, slot=slot)
 
     async def _missing(self, path: KeyPath, text: str, target: Target, *, slot: float) -> AsyncIterator[Finding]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.commands.annotating import annotate, annotations_of, kubectl
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.session import Session, StopError, say, tell
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.annotations import PAUSED, PAUSED_REASON, PAUSED_UNTIL, ours, why_paused
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import show_instant

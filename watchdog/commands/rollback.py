@@ -15,7 +15,8 @@ from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.commands.annotating import TRIES
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.session import Session, StopError, say, tell
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.decide import OVERRIDABLE
 from watchdog.core.decision import Decision, Hold, Reason
 from watchdog.core.durations import show_duration

@@ -17,7 +17,8 @@ from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place, write_text
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import StopError, say, tell
+from watchdog.commands.session import StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.model import Measurement
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
+from watchdog.commands.talk import misspelled, say, tell
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
 
@@ -26,9 +26,9 @@ def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:
     except SettingsError as error:
         return _stop(str(error), USAGE)
     if print_settings:
-        for name in unknown_variables(os.environ):
-            sys.stderr.write(f"{name} is no setting; is it misspelled?\n")
-        sys.stdout.write(json.dumps(settings.shown(), indent=2) + "\n")
+        for sentence in misspelled():
+            tell(sentence)
+        say(json.dumps(settings.shown(), indent=2))
         return OK
     read = read_rules(settings.rules)
     if not isinstance(read, RuleSet):
@@ -60,5 +60,5 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
 
 
 def _stop(message: str, code: int) -> int:
-    sys.stderr.write(message + "\n")
+    tell(message)
     return code
