@@ -57,10 +57,8 @@ class Consent:
 
     def overrides(self) -> frozenset[Reason]:
         """The guards that are overridden. Raises StopError for one that cannot be."""
-        wrong = sorted(set(self.even_if) - {reason.value for reason in OVERRIDABLE})
-        if wrong:
-            possible = ", ".join(sorted(OVERRIDABLE))
-            raise StopError(f"--even-if {visible(wrong[0])} cannot be; possible are: {possible}", USAGE)
+        if wrong := sorted(set(self.even_if) - OVERRIDABLE):
+            raise StopError(f"--even-if {visible(wrong[0])}: {_why_not(wrong[0])}", USAGE)
         return frozenset(Reason(name) for name in self.even_if)
 
     def ask(self) -> None:
@@ -142,6 +140,14 @@ async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedT
             known.append(ended.trip.id)
     names = ", ".join(reversed(known)) or "none"
     raise StopError(f"no rollback {visible(trip)!r} has ended; `watchdog history` shows them (here: {names})", USAGE)
+
+
+def _why_not(word: str) -> str:
+    """Why a guard is not overridden by this word."""
+    possible = ", ".join(sorted(OVERRIDABLE))
+    if word in {reason.value for reason in Reason}:
+        return f"this guard cannot be overridden; those that can be: {possible}"
+    return f"there is no such guard; those that can be overridden: {possible}"
 
 
 def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:
