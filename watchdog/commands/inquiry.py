@@ -32,7 +32,6 @@ _BACK = "1h"
 _WINDOW = "5m"
 """Any window: what is asked for is whether the selectors match at all."""
 _ERRORS = frozenset({"error_expr", "baseline_error_expr"})
-# A list: the parser's operators compare, and do not hash.
 
 
 class UnreachableError(Exception):
