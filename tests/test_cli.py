@@ -16,6 +16,7 @@ from tests.stack.banking import REPOSITORY
 from tests.stack.unshared import with_mount
 
 RULES = REPOSITORY / "rules"
+LONG = "x" * 300
 NO_CERTIFICATE = base64.b64encode(b"s3cr3t").decode()
 
 
@@ -67,6 +68,19 @@ def test_a_terminal_that_lacks_a_sign_gets_an_escape(tmp_path: Path) -> None:
     ("arguments", "environment", "said"),
     [
         pytest.param(["check", "/no/such/folder"], {}, "no such file or folder", id="a path that is not there"),
+        pytest.param(
+            ["run", "--rules", "/no/such/folder"], {}, "/no/such/folder: no such file or folder; say", id="no rules"
+        ),
+        pytest.param(["test", LONG], {}, "cannot be read: File name too long", id="a name too long to read"),
+        pytest.param(
+            ["demo", "--picture", LONG], {}, "cannot be written: File name too long", id="a name too long to write"
+        ),
+        pytest.param(
+            ["backtest", str(RULES), "--from", "1h", "--target", "shop"],
+            {},
+            f"no target 'shop' in {RULES}; there are: banking-app",
+            id="no such target",
+        ),
         pytest.param(["check"], {}, "Missing argument", id="no path"),
         pytest.param(["bark"], {}, "No such command", id="an unknown command"),
         pytest.param(
@@ -185,6 +199,31 @@ def test_print_settings_hides_secrets() -> None:
 def test_print_settings_tells_a_variable_that_is_none() -> None:
     done = watchdog("run", "--print-settings", WATCHDOG_DRYRUN="true")
     assert (done.returncode, done.stderr) == (0, "WATCHDOG_DRYRUN is no setting; is it misspelled?\n")
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["demo", "--json"]], ids=["a command", "tasks"])
+def test_a_reader_that_leaves_ends_a_command_quietly(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "watchdog", *arguments],
+            env=surroundings(),
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_whoever_closes_standard_output_gets_the_exit_code() -> None:
+    command = f"{sys.executable} -m watchdog check {RULES} >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], env=surroundings(), stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", str(RULES)]])

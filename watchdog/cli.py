@@ -4,6 +4,7 @@ Law: data goes to standard output and talk to standard error; 0 is well, 1 findi
 answer, or does not let you. What a command does not need it does not import.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -24,10 +25,19 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line."""
+    if sys.stdout is None:  # closed by whoever wants the exit code alone
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     # What a terminal has no sign for is shown as an escape, on standard output as on standard error: arrows, names.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    is_unread = False
+    try:
+        app()
+    except* BrokenPipeError:  # of tasks, in their group: of one alone typer takes care
+        is_unread = True
+    if is_unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
+        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

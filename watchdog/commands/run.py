@@ -1,6 +1,7 @@
 """`watchdog run`: reads the settings and the rules, and hands them to the daemon.
 
-Law: it starts with valid rules or not at all; 0 is an ordinary end, 1 a problem in a rule file, 2 a wrong setting.
+Law: it starts with valid rules or not at all; 0 is an ordinary end, 1 a problem in a rule file, 2 a wrong setting or a
+path with no rules.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.talk import misspelled, say, tell
+from watchdog.commands.talk import missing_paths, misspelled, say, tell
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
 
@@ -30,6 +31,8 @@ def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:
             tell(sentence)
         say(json.dumps(settings.shown(), indent=2))
         return OK
+    if missing := missing_paths(settings.rules, cure="say where the rule files are with --rules or WATCHDOG_RULES"):
+        return _stop("\n".join(missing), USAGE)
     read = read_rules(settings.rules)
     if not isinstance(read, RuleSet):
         return _stop("\n".join(map(str, read)), FINDINGS)
