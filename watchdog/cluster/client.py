@@ -4,13 +4,13 @@ Law: no call outlives its deadline; tried again here is only what the API server
 a newer token, and 429); and a reply that is not plainly the API server's is never believed.
 
     ClusterError
-    ├── Unreachable     no answer, or none that can be believed; of a write nobody knows whether it happened
-    ├── Refused         401 or 403: the watchdog may not
-    ├── Conflict        409, or 422 for a failed JSON Patch test: the object is not what was read
-    ├── Rejected        any other answer that is not a success
-    │   ├── NotFound    404: there is no such object
-    │   └── Altered     written, and not as it was asked: an admission webhook or policy has changed it
-    └── NotLeader       refused here: another replica may be acting by now; nothing was sent
+    ├── UnreachableError    no answer, or none that can be believed; of a write nobody knows whether it happened
+    ├── ForbiddenError      401 or 403: the watchdog may not
+    ├── ConflictError       409, or 422 for a failed JSON Patch test: the object is not what was read
+    ├── RejectedError       any other answer that is not a success
+    │   ├── NotFoundError   404: there is no such object
+    │   └── AlteredError    written, and not as it was asked: an admission webhook or policy has changed it
+    └── NotLeaderError      refused here: another replica may be acting by now; nothing was sent
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class UnreachableError(ClusterError):
     """No answer, or none that can be believed."""
 
 
-class RefusedError(ClusterError):
+class ForbiddenError(ClusterError):
     """401 or 403."""
 
 
@@ -195,7 +195,7 @@ def _answer(where: str, status: int, payload: bytes) -> Json:
     sentence = f"{where}: {status} {message}{refusal.cure(status, message)}"
     match status:
         case 401 | 403:
-            raise RefusedError(sentence)
+            raise ForbiddenError(sentence)
         case 404:
             raise NotFoundError(sentence)
         case 409 | 422 if not refusal.is_denied(message):

@@ -34,7 +34,7 @@ _WINDOW = "5m"
 _ERRORS = frozenset({"error_expr", "baseline_error_expr"})
 
 
-class UnreachableError(Exception):
+class ServerUnreachableError(Exception):
     """A server cannot be asked; the text is a sentence."""
 
 
@@ -62,7 +62,7 @@ class PrometheusInquiry:
         self.source = source
 
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:
-        """What a rule names and Prometheus does not have. Raises UnreachableError."""
+        """What a rule names and Prometheus does not have. Raises ServerUnreachableError."""
         found: list[Finding] = []
         for path, text in rule.expressions.items():
             found += [finding async for finding in self._missing(path, text, target, slot=slot)]
@@ -93,7 +93,7 @@ class PrometheusInquiry:
     async def _count(self, selector: str, slot: float) -> float:
         reading = await self.source.ask(f"count(last_over_time({selector}[{_BACK}]))", slot=slot)
         if reading.error:
-            raise UnreachableError(reading.error)
+            raise ServerUnreachableError(reading.error)
         return reading.value or 0.0
 
 
@@ -112,7 +112,7 @@ class ElasticsearchInquiry:
         self.source = source
 
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:  # noqa: ARG002 - of now
-        """What a rule names and Elasticsearch does not have. Raises UnreachableError."""
+        """What a rule names and Elasticsearch does not have. Raises ServerUnreachableError."""
         query = rule.elasticsearch
         if query is None or query.index is None:
             return []  # ES|QL names its indices and fields by itself, and is refused when they are not there
@@ -135,7 +135,7 @@ class ElasticsearchInquiry:
         except NoIndexError:
             return None
         except SearchError as error:
-            raise UnreachableError(str(error)) from error
+            raise ServerUnreachableError(str(error)) from error
 
 
 _FATAL = {Fault.MISSING: "R603", Fault.TEXT: "R606", Fault.NO_DATE: "R607"}

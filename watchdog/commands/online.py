@@ -16,7 +16,7 @@ from watchdog.clients import MissingSourceError, check_named
 from watchdog.commands.check import show
 from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
 from watchdog.commands.formats import Checked, Value
-from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, UnreachableError
+from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, ServerUnreachableError
 from watchdog.commands.talk import missing_paths, tell
 from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
@@ -96,7 +96,7 @@ async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target
     inquiry = inquiries[asked]
     try:
         findings = await inquiry.findings(rule, target, slot=slot)
-    except UnreachableError as error:
+    except ServerUnreachableError as error:
         row = Value(target=target.target, alert=rule.alert, color="-", outcome="unreachable", reason=str(error))
         return Answer(values=(row,), unreachable=str(error))
     measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchdog.cluster.client import Cluster, ClusterError, RefusedError, UnreachableError
+from watchdog.cluster.client import Cluster, ClusterError, ForbiddenError, UnreachableError
 from watchdog.cluster.credentials import ConfigurationError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
@@ -78,7 +78,7 @@ def run(command: Command, *, rules: Path | None) -> int:
     except (SettingsError, ConfigurationError) as error:
         tell(str(error))
         return USAGE
-    except (UnreachableError, RefusedError) as error:
+    except (UnreachableError, ForbiddenError) as error:
         tell(str(error))
         return UNREACHABLE
     except ClusterError as error:
