@@ -73,8 +73,12 @@ async def _run(options: Options, job: Job) -> None:
     if job.summary is None:
         say(summary)
         return
-    with job.summary.open("a", encoding="utf-8") as file:  # other steps may have written there
-        file.write(summary)
+    try:
+        with job.summary.open("a", encoding="utf-8") as file:  # other steps may have written there
+            file.write(summary)
+    except OSError as error:
+        say(as_command("warning", f"backtest: the summary of the job cannot be written: {error.strerror}"))
+        say(summary)
 
 
 async def _comment(options: Options, job: Job, told: Told) -> str:
