@@ -1,18 +1,23 @@
 """The command line, as a process: exit codes, and what goes to which stream."""
 
+import base64
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.stack.banking import REPOSITORY
 from tests.stack.unshared import with_mount
 
 RULES = REPOSITORY / "rules"
+LONG = "x" * 300
+NO_CERTIFICATE = base64.b64encode(b"s3cr3t").decode()
 
 
 def surroundings(**environment: str) -> dict[str, str]:
@@ -63,6 +68,19 @@ def test_a_terminal_that_lacks_a_sign_gets_an_escape(tmp_path: Path) -> None:
     ("arguments", "environment", "said"),
     [
         pytest.param(["check", "/no/such/folder"], {}, "no such file or folder", id="a path that is not there"),
+        pytest.param(
+            ["run", "--rules", "/no/such/folder"], {}, "/no/such/folder: no such file or folder; say", id="no rules"
+        ),
+        pytest.param(["test", LONG], {}, "cannot be read: File name too long", id="a name too long to read"),
+        pytest.param(
+            ["demo", "--picture", LONG], {}, "cannot be written: File name too long", id="a name too long to write"
+        ),
+        pytest.param(
+            ["backtest", str(RULES), "--from", "1h", "--target", "shop"],
+            {},
+            f"no target 'shop' in {RULES}; there are: banking-app",
+            id="no such target",
+        ),
         pytest.param(["check"], {}, "Missing argument", id="no path"),
         pytest.param(["bark"], {}, "No such command", id="an unknown command"),
         pytest.param(
@@ -88,6 +106,59 @@ def test_wrong_usage(arguments: list[str], environment: dict[str, str], said: st
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user"),
+    [
+        pytest.param({"certificate-authority-data": NO_CERTIFICATE}, {}, id="an authority"),
+        pytest.param(
+            {}, {"client-certificate-data": NO_CERTIFICATE, "client-key-data": NO_CERTIFICATE}, id="one's own"
+        ),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["run"], ["history"]], ids=["run", "history"])
+def test_a_certificate_that_is_none_is_told_as_such(
+    tmp_path: Path, arguments: list[str], cluster: dict[str, str], user: dict[str, str]
+) -> None:
+    file = tmp_path / "kubeconfig"
+    content = yaml.safe_load((REPOSITORY / "tests" / "unreachable.kubeconfig").read_text())
+    content["clusters"][0]["cluster"] |= {"server": "https://127.0.0.1:1"} | cluster
+    content["users"][0]["user"] |= user
+    file.write_text(yaml.safe_dump(content))
+    done = watchdog(
+        *arguments,
+        "--rules",
+        RULES,
+        WATCHDOG_KUBECONFIG=str(file),
+        WATCHDOG_PROMETHEUS__URL="http://127.0.0.1:1",
+        WATCHDOG_ELASTICSEARCH__URLS="http://127.0.0.1:1",
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "no way to the API server: the certificates of the kubeconfig or service account cannot be used: "
+    )
+    assert len(done.stderr.splitlines()) == 1
+    assert "s3cr3t" not in done.stderr
+
+
+def test_run_says_which_address_it_cannot_listen_on() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = watchdog(
+            "run",
+            "--rules",
+            RULES,
+            WATCHDOG_LISTEN=address,
+            WATCHDOG_KUBECONFIG=str(REPOSITORY / "tests" / "unreachable.kubeconfig"),
+            WATCHDOG_PROMETHEUS__URL="http://127.0.0.1:1",
+            WATCHDOG_ELASTICSEARCH__URLS="http://127.0.0.1:1",
+        )
+    assert done.returncode == 2
+    assert f"cannot listen on {address}: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -128,6 +199,31 @@ def test_print_settings_hides_secrets() -> None:
 def test_print_settings_tells_a_variable_that_is_none() -> None:
     done = watchdog("run", "--print-settings", WATCHDOG_DRYRUN="true")
     assert (done.returncode, done.stderr) == (0, "WATCHDOG_DRYRUN is no setting; is it misspelled?\n")
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["demo", "--json"]], ids=["a command", "tasks"])
+def test_a_reader_that_leaves_ends_a_command_quietly(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "watchdog", *arguments],
+            env=surroundings(),
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_whoever_closes_standard_output_gets_the_exit_code() -> None:
+    command = f"{sys.executable} -m watchdog check {RULES} >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], env=surroundings(), stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", str(RULES)]])

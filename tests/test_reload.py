@@ -28,7 +28,7 @@ from watchdog.core.rules.language import Mode, Target
 from watchdog.core.transition import Event
 from watchdog.daemon import run
 from watchdog.loop import Watch
-from watchdog.reload import RefusedError, Reloader
+from watchdog.reload import Reloader, RulesRefusedError
 from watchdog.roster import Roster
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import PrometheusSettings, Settings
@@ -48,7 +48,7 @@ class Told:
 
     async def apply(self, rules: RuleSet) -> None:
         if self.refuses:
-            raise RefusedError(self.refuses)
+            raise RulesRefusedError(self.refuses)
         self.applied.append([target.target for target in rules.targets])
 
     async def reloaded(self, rules: RuleSet) -> None:

@@ -1,9 +1,10 @@
 """The command line: ``watchdog run``, ``check``, ``test``, ``backtest``, ``explain``, ``schema``, ``demo`` and more.
 
-Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage, 3 no cluster. What a
-command does not need it does not import.
+Law: data goes to standard output and talk to standard error; 0 is well, 1 findings, 2 wrong usage, 3 a server does not
+answer, or does not let you. What a command does not need it does not import.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -24,10 +25,19 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line."""
+    if sys.stdout is None:  # closed by whoever wants the exit code alone
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     # What a terminal has no sign for is shown as an escape, on standard output as on standard error: arrows, names.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    is_unread = False
+    try:
+        app()
+    except* BrokenPipeError:  # of tasks, in their group: of one alone typer takes care
+        is_unread = True
+    if is_unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
+        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -134,27 +144,42 @@ def play_tests(
     raise typer.Exit(run_tests(options))
 
 
-_Since = Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-01T10:00:00Z, or how long ago: 30d.")]
-_Switches = Annotated[Path | None, typer.Option(help="Who got the traffic when: a file.")]
+_Since = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="TIME", help="Start of the time to play: 2026-11-01T10:00:00Z, or how long ago, such as 30d."
+    ),
+]
+_Switches = Annotated[Path | None, typer.Option(help="Who had the traffic, from a file: which color got it when.")]
 _ActiveMetric = Annotated[
     str,
     typer.Option(
         metavar="EXPR",
-        help="The same from Prometheus: the color whose series is greatest; may have {{ namespace }} and {{ target }}.",
+        help=(
+            "Who had the traffic, from Prometheus: the color whose series is greatest; may have {{ namespace }} and "
+            "{{ target }}."
+        ),
     ),
 ]
-_Kubeconfig = Annotated[Path | None, typer.Option(help="The same from the journal in the cluster.")]
-_Active = Annotated[str, typer.Option(metavar="COLOR", help="The same: one color, all the time.")]
+_Kubeconfig = Annotated[Path | None, typer.Option(help="Who had the traffic, from the journal in this cluster.")]
+_Active = Annotated[str, typer.Option(metavar="COLOR", help="Who had the traffic: this color, all the time.")]
 _Incidents = Annotated[Path | None, typer.Option(help="When something was really wrong: a file.")]
 
 
 @app.command()
 def backtest(
-    rules: Annotated[Path, typer.Argument(help="A rule file.", metavar="RULES")],
+    rules: Annotated[
+        Path, typer.Argument(help="A rule file, or a folder of them (then with --target).", metavar="RULES")
+    ],
     *,
     since: _Since,
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help="The same.", show_default="now")] = "",
-    target: Annotated[str, typer.Option(help="Which one, if there are several.", show_default=False)] = "",
+    until: Annotated[
+        str,
+        typer.Option("--to", metavar="TIME", help="End of the time to play, written like --from.", show_default="now"),
+    ] = "",
+    target: Annotated[
+        str, typer.Option(help="Which target of the folder, if there are several.", show_default=False)
+    ] = "",
     prometheus: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_PROMETHEUS__URL.")] = "",
     elasticsearch: Annotated[str, typer.Option(metavar="URL", help="Overrides WATCHDOG_ELASTICSEARCH__URLS.")] = "",
     switches: _Switches = None,

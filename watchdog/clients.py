@@ -3,7 +3,7 @@
 Law: a server that no rule asks is not connected to; clients cost memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,14 @@ _ASKED_THROUGH = {"compare": "prometheus"}
 
 class MissingSourceError(Exception):
     """A rule asks a source that the settings do not name."""
+
+
+def check_named(settings: Settings, servers: Collection[str]) -> None:
+    """Raises MissingSourceError for a server that rules ask and the settings do not name."""
+    if "prometheus" in servers and settings.prometheus is None:
+        raise MissingSourceError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
+    if "elasticsearch" in servers and settings.elasticsearch is None:
+        raise MissingSourceError("the rules ask Elasticsearch; say where it is with WATCHDOG_ELASTICSEARCH__URLS")
 
 
 class Clients:
@@ -41,10 +49,7 @@ class Clients:
         """Opens what their rules ask and is not open yet. Raises MissingSourceError, and has opened nothing then."""
         asked = {rule.source for target in targets for rule in target.rules}
         needed = {_ASKED_THROUGH.get(name, name) for name in asked} - self._open.keys()
-        if "prometheus" in needed and self._settings.prometheus is None:
-            raise MissingSourceError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
-        if "elasticsearch" in needed and self._settings.elasticsearch is None:
-            raise MissingSourceError("the rules ask Elasticsearch; say where with WATCHDOG_ELASTICSEARCH__URLS")
+        check_named(self._settings, needed)
         for name in sorted(needed):
             self._open_one(name)
 

@@ -41,8 +41,8 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
     """Watches every target until SIGTERM or SIGINT, or until cancelled.
 
     ``listener`` hears what the log hears. With ``reloads`` the rules were read from the folder of the settings, which
-    is looked at again and again. Raises MissingSourceError, FrozenRulesError, ConfigurationError or OSError
-    (the address to listen on) before anything is watched.
+    is looked at again and again. Raises MissingSourceError, FrozenRulesError, ConfigurationError or
+    ListenError before anything is watched.
     """
     if reloads:
         check_mount(settings.rules)
@@ -67,10 +67,9 @@ async def run(settings: Settings, rules: RuleSet, *, listener: Reporter | None =
         )
         listening = serving(parse_listen(settings.listen), health=health, registry=metrics.registry)
         address = await stack.enter_async_context(listening)
-        where = f"{address.host}:{address.port}"
         for sink, why in without_address(settings).items():
             _log.warning("no address for alerts", sink=sink, reason=why)
-        _log.info("started", version=__version__, targets=len(rules.targets), listening=where)
+        _log.info("started", version=__version__, targets=len(rules.targets), listening=str(address))
         await _work(parts, rules, outbox=outbox, reloads=reloads, stopping=stopping)
         _log.info("stopped")
 

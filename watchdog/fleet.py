@@ -8,7 +8,7 @@ When many targets trip at once the cause is seldom a release: a database, a netw
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import chain
 
-from watchdog.cluster.client import RefusedError
+from watchdog.cluster.client import ForbiddenError
 from watchdog.core.decision import STORM_SECONDS
 
 Census = Callable[[], Awaitable[Mapping[str, float]]]
@@ -40,7 +40,7 @@ class Fleet:
             return
         try:
             self._journaled = await self._census()
-        except RefusedError:
+        except ForbiddenError:
             self._journaled = {}  # the missing permission is told at the start; a rollback does not hang on it
 
     def others_tripped(self, target: str, *, now: float) -> int:

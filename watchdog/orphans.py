@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from watchdog.cluster.client import Cluster, ClusterError, RefusedError
+from watchdog.cluster.client import Cluster, ClusterError, ForbiddenError
 from watchdog.cluster.journal import open_trips
 from watchdog.core.alert import Alert
 from watchdog.core.inforce import LAG_SECONDS
@@ -54,7 +54,7 @@ class Orphans:
         now = time.time()
         try:
             found = await open_trips(self._cluster, self._namespace, instance=self._instance)
-        except RefusedError:
+        except ForbiddenError:
             return  # where everything is dry-run it has no right to look; a right that is missing is told at the start
         except ClusterError as error:
             _log.warning("journals not seen", sentence=str(error))

@@ -18,7 +18,7 @@ from watchdog.core.sharding import shard_of
 from watchdog.fleet import Fleet
 from watchdog.loop import Watch
 from watchdog.orphans import Orphans
-from watchdog.reload import RefusedError, Reloader
+from watchdog.reload import Reloader, RulesRefusedError
 from watchdog.rights import enforced, warn_of_missing_permissions
 from watchdog.roster import Roster
 from watchdog.rules_news import RulesNews
@@ -103,11 +103,11 @@ class Parts:
         await Reloader(self.settings.rules, rules, apply=self.apply, listener=news).run()
 
     async def apply(self, rules: RuleSet) -> None:
-        """Puts them in force. Raises RefusedError, and has changed nothing then."""
+        """Puts them in force. Raises RulesRefusedError, and has changed nothing then."""
         try:
             self.clients.open_for(rules.targets)
         except MissingSourceError as error:
-            raise RefusedError(str(error)) from error
+            raise RulesRefusedError(str(error)) from error
         self.fleet.size = len(rules.targets)
         self.health.rules_loaded(target.target for target in rules.targets)
         if self.standing is not None:

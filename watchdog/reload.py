@@ -19,7 +19,7 @@ LOOK_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
-class RefusedError(Exception):
+class RulesRefusedError(Exception):
     """A set without problems that cannot be put in force all the same; the text is a sentence."""
 
 
@@ -40,7 +40,7 @@ class ReloadListener(Protocol):
 
 
 class Reloader:
-    """Looks at one folder. ``apply`` puts a set in force; it raises RefusedError before it has changed anything."""
+    """Looks at one folder. ``apply`` puts a set in force, or raises RulesRefusedError and has changed nothing."""
 
     def __init__(
         self, folder: Path, rules: RuleSet, *, apply: Callable[[RuleSet], Awaitable[None]], listener: ReloadListener
@@ -85,7 +85,7 @@ class Reloader:
         if rules.digest != self._digest:
             try:
                 await self._apply(rules)
-            except RefusedError as error:
+            except RulesRefusedError as error:
                 await self._listener.refused([str(error)], rules.digest)
                 return
             self._digest = rules.digest

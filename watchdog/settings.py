@@ -62,6 +62,9 @@ class ListenAddress:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def parse_listen(text: str) -> ListenAddress:
     """Reads ``host:port``, an IPv6 host in brackets; raises ValueError saying what would be right."""

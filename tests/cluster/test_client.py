@@ -23,9 +23,9 @@ from tests.stack.kubernetes import ControlPlane
 from tests.stack.wait import eventually
 from watchdog.cluster.client import (
     Cluster,
+    ForbiddenError,
     NotFoundError,
     NotLeaderError,
-    RefusedError,
     RejectedError,
     UnreachableError,
 )
@@ -90,7 +90,7 @@ async def test_F30_a_rotated_token_is_read_again_and_the_call_tried_again(
         "spec": {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": namespace}},
     }
     async with await Cluster.connect(kubeconfig, None) as cluster:
-        with pytest.raises(RefusedError, match=r"401 .*The token was read again and is refused"):
+        with pytest.raises(ForbiddenError, match=r"401 .*The token was read again and is refused"):
             await cluster.create(reviews, review)
         file.write_text(f"{new}\n")  # as `kubectl create token` writes it
         assert (await cluster.create(reviews, review))["status"]["allowed"] is False
@@ -122,7 +122,7 @@ async def test_F30_calls_that_are_refused_at_once_read_one_new_token_and_an_old_
     file = tmp_path / "token"
     file.write_text("wrong")
     async with await Cluster.connect(with_token_file(control_plane, file, url=proxy.url), None) as cluster:
-        with pytest.raises(RefusedError, match="401"):
+        with pytest.raises(ForbiddenError, match="401"):
             await cluster.get("/api/v1/namespaces")
         assert len(proxy.requests) == 1, "the same token would be refused as well"
         file.write_text(control_plane.admin_token)
@@ -140,7 +140,7 @@ async def test_F30_a_token_is_never_sent_to_another_api_server_than_it_was_loade
     async with await Cluster.connect(kubeconfig, None) as cluster:
         file.write_text(control_plane.admin_token)
         edited(kubeconfig, lambda parts: parts["cluster"].update(server="https://127.0.0.1:1"))
-        with pytest.raises(RefusedError, match="401"):
+        with pytest.raises(ForbiddenError, match="401"):
             await cluster.get("/api/v1/namespaces")
 
 
@@ -151,7 +151,7 @@ async def test_F30_a_kubeconfig_that_is_half_written_when_the_token_is_refused_f
     async with await Cluster.connect(kubeconfig, None) as cluster:
         whole = kubeconfig.read_text().replace("wrong", control_plane.admin_token)
         kubeconfig.write_text(whole[: whole.index("users:")] + "users: [")
-        with pytest.raises(RefusedError, match="401"):
+        with pytest.raises(ForbiddenError, match="401"):
             await cluster.get("/api/v1/namespaces")
         kubeconfig.write_text(whole)
         await cluster.get("/api/v1/namespaces")
@@ -220,7 +220,7 @@ async def test_F29_a_refusal_names_the_verb_the_resource_and_the_cure(
 ) -> None:
     token = control_plane.admin.create_token(namespace, "dog")
     async with await Cluster.connect(control_plane.make_kubeconfig(token), None) as cluster:
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(ForbiddenError) as caught:
             await cluster.patch(path_of("services", namespace, "frontend-service"), [])
     user = f"system:serviceaccount:{namespace}:dog"
     assert f'User "{user}" cannot patch resource "services"' in str(caught.value)

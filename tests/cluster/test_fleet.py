@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.conftest import Bank
 from tests.cluster.watching import Dog, vouch
-from watchdog.cluster.client import Cluster, RefusedError
+from watchdog.cluster.client import Cluster, ForbiddenError
 from watchdog.cluster.journal import last_rollbacks
 from watchdog.core.decision import STORM_SECONDS
 from watchdog.core.ownership import instance_name
@@ -91,7 +91,7 @@ async def test_F51_S12_of_two_processes_that_decide_at_once_one_acts_at_most(clu
 
 async def test_F51_who_may_not_list_the_journals_goes_by_what_it_knows() -> None:
     async def census() -> Mapping[str, float]:
-        raise RefusedError("403")
+        raise ForbiddenError("403")
 
     fleet = Fleet(2, census=census)
     fleet.tripped("other", 100.0)

@@ -10,7 +10,7 @@ from tests.stack.admin import path_of
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_COLOR, BY_SHARED_APP_AND_COLOR, MIXED, Style
 from tests.stack.wait import PATIENCE, eventually
-from watchdog.cluster.client import Cluster, RefusedError, UnreachableError
+from watchdog.cluster.client import Cluster, ForbiddenError, UnreachableError
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.annotations import PAUSED
 
@@ -163,7 +163,7 @@ async def test_unready_pods_do_not_count(cluster: Cluster, bank: Bank) -> None:
 async def test_a_token_without_rights_is_refused(bank: Bank, control_plane: ControlPlane) -> None:
     token = control_plane.admin.create_token(bank.namespace, "default")
     async with await Cluster.connect(control_plane.make_kubeconfig(token), None) as stranger:
-        with pytest.raises(RefusedError, match="403"):
+        with pytest.raises(ForbiddenError, match="403"):
             await bank.observe(stranger)
 
 

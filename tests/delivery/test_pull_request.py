@@ -223,6 +223,14 @@ async def test_without_a_token_the_summary_is_all(job: Job) -> None:
     assert f"#### `{FILE}`" in ran.summary
 
 
+async def test_a_summary_that_cannot_be_written_is_printed_and_fails_nothing(job: Job) -> None:
+    job.env["GITHUB_STEP_SUMMARY"] = "/no/such/summary.md"
+    ran = await job.push({FILE: rule_file("a", maximum=0.6)})
+    assert ran.code == 0, ran.log
+    assert "::warning::backtest: the summary of the job cannot be written: No such file or directory" in ran.log
+    assert f"#### `{FILE}`" in ran.log
+
+
 async def test_a_comment_that_is_deleted_meanwhile_is_made_anew(job: Job) -> None:
     job.github.put(BOT, f"{MARK}\nold")
     job.github.deletes_before_edit = True

@@ -14,7 +14,7 @@ from watchdog.notify.delivery import (
     LONGEST_RETRY_AFTER,
     Address,
     DeliveryError,
-    RefusedError,
+    DeliveryRefusedError,
     UnavailableError,
     deliver,
     open_session,
@@ -60,17 +60,17 @@ async def test_the_document_arrives_as_one_line_of_ascii_json(receiver: Receiver
 @pytest.mark.parametrize(
     ("reply", "kind", "sentence"),
     [
-        pytest.param(Reply(400), RefusedError, "the receiver answered 400", id="bad request"),
+        pytest.param(Reply(400), DeliveryRefusedError, "the receiver answered 400", id="bad request"),
         pytest.param(
             Reply(403, body="invalid_token\n"),
-            RefusedError,
+            DeliveryRefusedError,
             "the receiver answered 403 invalid_token",
             id="Slack's code",
         ),
         pytest.param(
-            Reply(404, body=f"Cannot POST {SECRET_PATH}"), RefusedError, "the receiver answered 404", id="echo"
+            Reply(404, body=f"Cannot POST {SECRET_PATH}"), DeliveryRefusedError, "the receiver answered 404", id="echo"
         ),
-        pytest.param(Reply(408), RefusedError, "the receiver answered 408", id="request time-out"),
+        pytest.param(Reply(408), DeliveryRefusedError, "the receiver answered 408", id="request time-out"),
         pytest.param(Reply(429), UnavailableError, "the receiver answered 429", id="too many"),
         pytest.param(Reply(500), UnavailableError, "the receiver answered 500", id="server error"),
         pytest.param(Reply(503), UnavailableError, "the receiver answered 503", id="unavailable"),
@@ -89,7 +89,7 @@ async def test_F12_a_redirect_is_not_followed(receiver: Receiver) -> None:
     async with listening(Receiver()) as elsewhere:
         receiver.replies = [Reply(307, headers={"Location": elsewhere.url})]
         failure = await failure_of(inline(receiver.url))
-        assert isinstance(failure, RefusedError)
+        assert isinstance(failure, DeliveryRefusedError)
         assert elsewhere.received == []
 
 

@@ -99,7 +99,7 @@ def test_a_file_that_is_no_text_is_said_to_be_none(
         ),
         pytest.param({"html": Path("no/p.html")}, "--html no/p.html: there is no folder no;", id="nowhere to write to"),
         pytest.param({"html": Path("/")}, "--html /: this is a folder; name a file", id="a folder to write to"),
-        pytest.param({"target": "bank"}, "one target at a time; choose with --target one of shop", id="no such target"),
+        pytest.param({"target": "bank"}, "shop.yaml; there are: shop", id="no such target"),
     ],
 )
 def test_what_cannot_be_known_is_asked_for(

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from watchdog.settings import ListenAddress, parse_listen
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
-from watchdog.web.server import serving
+from watchdog.web.server import ListenError, serving
 
 ANY_PORT = ListenAddress("127.0.0.1", 0)
 
@@ -109,7 +109,9 @@ async def test_the_versions_of_what_serves_are_not_told(client: aiohttp.ClientSe
 
 async def test_an_address_in_use_is_an_error(health: Health, metrics: Metrics) -> None:
     async with serving(ANY_PORT, health=health, registry=metrics.registry) as bound:
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(
+            ListenError, match=rf"^cannot listen on 127\.0\.0\.1:{bound.port}: .*address already in use"
+        ):
             async with serving(bound, health=health, registry=metrics.registry):
                 pytest.fail("bound twice")
 

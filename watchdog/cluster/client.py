@@ -4,13 +4,13 @@ Law: no call outlives its deadline; tried again here is only what the API server
 a newer token, and 429); and a reply that is not plainly the API server's is never believed.
 
     ClusterError
-    ├── Unreachable     no answer, or none that can be believed; of a write nobody knows whether it happened
-    ├── Refused         401 or 403: the watchdog may not
-    ├── Conflict        409, or 422 for a failed JSON Patch test: the object is not what was read
-    ├── Rejected        any other answer that is not a success
-    │   ├── NotFound    404: there is no such object
-    │   └── Altered     written, and not as it was asked: an admission webhook or policy has changed it
-    └── NotLeader       refused here: another replica may be acting by now; nothing was sent
+    ├── UnreachableError    no answer, or none that can be believed; of a write nobody knows whether it happened
+    ├── ForbiddenError      401 or 403: the watchdog may not
+    ├── ConflictError       409, or 422 for a failed JSON Patch test: the object is not what was read
+    ├── RejectedError       any other answer that is not a success
+    │   ├── NotFoundError   404: there is no such object
+    │   └── AlteredError    written, and not as it was asked: an admission webhook or policy has changed it
+    └── NotLeaderError      refused here: another replica may be acting by now; nothing was sent
 """
 
 import asyncio
@@ -25,7 +25,7 @@ import aiohttp
 from kubernetes.aio import client
 
 from watchdog.cluster import refusal
-from watchdog.cluster.credentials import Credentials
+from watchdog.cluster.credentials import ConfigurationError, Credentials
 
 CALL_SECONDS = 3.0
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
@@ -45,7 +45,7 @@ class UnreachableError(ClusterError):
     """No answer, or none that can be believed."""
 
 
-class RefusedError(ClusterError):
+class ForbiddenError(ClusterError):
     """401 or 403."""
 
 
@@ -82,8 +82,13 @@ class Cluster:
     """The API server, by `kubernetes.aio`. Use as an async context manager."""
 
     def __init__(self, credentials: Credentials) -> None:
+        """Raises ConfigurationError for certificates that are none."""
         self._credentials = credentials
-        self._api = client.ApiClient(credentials.configuration)
+        try:
+            self._api = client.ApiClient(credentials.configuration)
+        except (OSError, ValueError) as error:  # of OpenSSL, which names no content
+            what = "the certificates of the kubeconfig or service account cannot be used"
+            raise ConfigurationError(f"no way to the API server: {what}: {error}") from error
         self._may_write: Callable[[], bool] = lambda: True
         self._sees_writes_out = False
         self._turned_away = refusal.TurnedAway()
@@ -92,7 +97,7 @@ class Cluster:
     async def connect(cls, kubeconfig: Path | None, context: str | None) -> Self:
         """By a kubeconfig file, else the pod's service account, else the user's default kubeconfig.
 
-        Raises ConfigurationError saying what is missing. Nothing is sent yet.
+        Raises ConfigurationError saying what is missing or wrong. Nothing is sent yet.
         """
         return cls(await Credentials.load(kubeconfig, context))
 
@@ -211,7 +216,7 @@ def _answer(where: str, status: int, payload: bytes) -> Json:
     sentence = f"{where}: {status} {message}{refusal.cure(status, message)}"
     match status:
         case 401 | 403:
-            raise RefusedError(sentence)
+            raise ForbiddenError(sentence)
         case 404:
             raise NotFoundError(sentence)
         case 409 | 422 if not refusal.is_denied(message):

@@ -19,7 +19,8 @@ from watchdog.commands.backtest_input import (
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place, write_text
 from watchdog.commands.past import Past, changes, check_sources, sources_of, without_past
-from watchdog.commands.session import StopError, say, tell
+from watchdog.commands.session import StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.model import Outcome
 from watchdog.replay.markdown import as_markdown
 from watchdog.replay.page import as_page

@@ -13,6 +13,7 @@ from watchdog.commands.files import text_of
 from watchdog.commands.git import GitError, file_at
 from watchdog.commands.past import Sources
 from watchdog.commands.session import StopError
+from watchdog.commands.talk import missing_paths
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import read_instant, show_instant
@@ -20,6 +21,7 @@ from watchdog.core.placeholders import fill
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.slots import slot_at
+from watchdog.core.visible import visible
 from watchdog.replay.past import (
     Incident,
     Schedule,
@@ -75,16 +77,20 @@ class Options:
 
 def target_of(options: Options) -> Target:
     """The target of the rule file. Raises StopError."""
-    if not options.rules.exists():
-        raise StopError(f"{options.rules}: no such file or folder; name a rule file", USAGE)
+    if missing := missing_paths(options.rules, cure="name a rule file, or a folder of them"):
+        raise StopError("\n".join(missing), USAGE)
     read = read_rules(options.rules)
     if not isinstance(read, RuleSet):
         raise StopError("\n".join(map(str, read)), USAGE)
-    found = [each for each in read.targets if options.target in ("", each.target)]
-    if len(found) != 1:
-        known = ", ".join(each.target for each in read.targets)
+    known = ", ".join(each.target for each in read.targets)
+    if options.target:
+        found = next((each for each in read.targets if each.target == options.target), None)
+        if found is None:
+            raise StopError(f"no target {visible(options.target)!r} in {options.rules}; there are: {known}", USAGE)
+        return found
+    if len(read.targets) != 1:
         raise StopError(f"one target at a time; choose with --target one of {known}", USAGE)
-    return found[0]
+    return read.targets[0]
 
 
 def span_of(options: Options, target: Target) -> tuple[float, float]:
@@ -109,7 +115,7 @@ def instant(option: str, text: str, now: float) -> float:
         return read_instant(text)
     except ValueError:
         example = f"a time such as 2026-11-01T10:00:00Z, or how long ago, such as 30d; now it is {show_instant(now)}"
-        raise StopError(f"{option} {text}: write {example}", USAGE) from None
+        raise StopError(f"{option} {visible(text)}: write {example}", USAGE) from None
 
 
 def incidents_of(options: Options) -> tuple[Incident, ...] | None:

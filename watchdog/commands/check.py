@@ -11,6 +11,7 @@ from pathlib import Path
 
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.formats import FORMATS, Checked
+from watchdog.commands.talk import missing_paths, say, tell
 from watchdog.core.rules.codes import CODES, Code
 from watchdog.core.visible import visible
 from watchdog.ruleset import check_rules
@@ -18,9 +19,8 @@ from watchdog.ruleset import check_rules
 
 def check(paths: Sequence[Path], *, form: str) -> int:
     """Checks files and folders, prints what was found in one of `FORMATS`, and returns the exit code."""
-    if missing := [path for path in paths if is_missing(path)]:
-        for path in missing:
-            tell(f"{visible(str(path))}: no such file or folder; check the path")
+    if missing := missing_paths(*paths):
+        tell("\n".join(missing))
         return USAGE
     targets, problems = check_rules(*paths)
     return show(Checked(targets=targets, problems=problems), form=form)
@@ -29,7 +29,7 @@ def check(paths: Sequence[Path], *, form: str) -> int:
 def show(checked: Checked, *, form: str) -> int:
     """Prints what was found, and returns the exit code."""
     for line in FORMATS[form](checked):
-        sys.stdout.write(line + "\n")
+        say(line)
     if worst := min(checked.problems, key=lambda problem: (problem.is_warning, problem.code), default=None):
         wrong = sum(not problem.is_warning for problem in checked.problems)
         warned = len(checked.problems) - wrong
@@ -42,7 +42,7 @@ def explain(name: str) -> int:
     """Prints what a code means, or all of them for "", and returns the exit code."""
     if not name:
         for code in CODES.values():
-            sys.stdout.write(f"{code.id}  {code.title}{' (warning)' * code.warns}\n")
+            say(f"{code.id}  {code.title}{' (warning)' * code.warns}")
         return OK
     known = CODES.get(name.upper())
     if known is None:
@@ -68,16 +68,3 @@ def schema() -> int:
 
     sys.stdout.write(schema_text())
     return OK
-
-
-def is_missing(path: Path) -> bool:
-    """True when there is nothing at the path, not even a link."""
-    try:
-        return not path.exists() and not path.is_symlink()
-    except OSError:
-        return False
-
-
-def tell(line: str) -> None:
-    """One line of talk, on standard error."""
-    sys.stderr.write(line + "\n")

@@ -28,7 +28,7 @@ from watchdog.sim.elasticsearch.documents import DocumentStore
 from watchdog.sim.prometheus.api import prometheus_app
 from watchdog.sim.prometheus.series import STALE, SeriesStore, labels_of
 from watchdog.sim.server import LoopbackServer
-from watchdog.sources.compare import ComparingSource
+from watchdog.sources.compare import source_of
 from watchdog.sources.credentials import prove
 from watchdog.sources.elasticsearch import ElasticsearchSource
 from watchdog.sources.prometheus import PrometheusSource
@@ -70,13 +70,6 @@ class Engines:
                     _Documents(documents, indices) if nodes is None else _RealDocuments(documents, indices, nodes)
                 )
             yield stages
-
-
-def source_of(
-    rule: Rule, prometheus: PrometheusSource, *, colors: tuple[str, str]
-) -> PrometheusSource | ComparingSource:
-    """Who asks a Prometheus for a rule."""
-    return prometheus if rule.compare is None else ComparingSource(prometheus, colors=colors)
 
 
 class _Series(contextlib.AbstractAsyncContextManager["_Series"]):

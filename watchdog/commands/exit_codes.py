@@ -6,4 +6,4 @@ FINDINGS = 1
 USAGE = 2
 """Something is wrong with what was typed, or with the settings."""
 UNREACHABLE = 3
-"""A server did not answer, or refused."""
+"""A server does not answer, or does not let you."""

@@ -32,6 +32,13 @@ def check_place(option: str, path: Path | None) -> None:
     """Raises StopError when no file can be written there; None is no file at all."""
     if path is None:
         return
+    try:
+        _check(option, path)
+    except OSError as error:
+        raise StopError(f"{option} {path}: cannot be written: {error.strerror}", USAGE) from error
+
+
+def _check(option: str, path: Path) -> None:
     if path.is_dir():
         raise StopError(f"{option} {path}: this is a folder; name a file", USAGE)
     if not path.parent.is_dir():

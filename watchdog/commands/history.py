@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from watchdog.commands.exit_codes import FINDINGS, OK
-from watchdog.commands.session import Session, StopError, say, tell
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.durations import show_duration
 from watchdog.core.instant import show_instant
 from watchdog.core.journal import Journal, Stay

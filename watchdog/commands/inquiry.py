@@ -20,7 +20,7 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
 from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import selectors, written_matcher, written_matchers
-from watchdog.sources.compare import ComparingSource
+from watchdog.sources.compare import source_of
 from watchdog.sources.fields import Fault, FieldProblem, needs_of
 from watchdog.sources.searches import NoIndexError, SearchError
 
@@ -32,10 +32,9 @@ _BACK = "1h"
 _WINDOW = "5m"
 """Any window: what is asked for is whether the selectors match at all."""
 _ERRORS = frozenset({"error_expr", "baseline_error_expr"})
-# A list: the parser's operators compare, and do not hash.
 
 
-class UnreachableError(Exception):
+class ServerUnreachableError(Exception):
     """A server cannot be asked; the text is a sentence."""
 
 
@@ -63,7 +62,7 @@ class PrometheusInquiry:
         self.source = source
 
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:
-        """What a rule names and Prometheus does not have. Raises UnreachableError."""
+        """What a rule names and Prometheus does not have. Raises ServerUnreachableError."""
         found: list[Finding] = []
         for path, text in rule.expressions.items():
             found += [finding async for finding in self._missing(path, text, target, slot=slot)]
@@ -71,8 +70,7 @@ class PrometheusInquiry:
 
     async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
         """What Prometheus says of a color now."""
-        is_comparing = rule.compare is not None
-        source = ComparingSource(self.source, colors=target.colors) if is_comparing else self.source
+        source = source_of(rule, self.source, colors=target.colors)
         return await source.measure(rule, color=color, namespace=target.namespace, slot=slot)
 
     async def _missing(self, path: KeyPath, text: str, target: Target, *, slot: float) -> AsyncIterator[Finding]:
@@ -95,7 +93,7 @@ class PrometheusInquiry:
     async def _count(self, selector: str, slot: float) -> float:
         reading = await self.source.ask(f"count(last_over_time({selector}[{_BACK}]))", slot=slot)
         if reading.error:
-            raise UnreachableError(reading.error)
+            raise ServerUnreachableError(reading.error)
         return reading.value or 0.0
 
 
@@ -114,7 +112,7 @@ class ElasticsearchInquiry:
         self.source = source
 
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:  # noqa: ARG002 - of now
-        """What a rule names and Elasticsearch does not have. Raises UnreachableError."""
+        """What a rule names and Elasticsearch does not have. Raises ServerUnreachableError."""
         query = rule.elasticsearch
         if query is None or query.index is None:
             return []  # ES|QL names its indices and fields by itself, and is refused when they are not there
@@ -137,7 +135,7 @@ class ElasticsearchInquiry:
         except NoIndexError:
             return None
         except SearchError as error:
-            raise UnreachableError(str(error)) from error
+            raise ServerUnreachableError(str(error)) from error
 
 
 _FATAL = {Fault.MISSING: "R603", Fault.TEXT: "R606", Fault.NO_DATE: "R607"}

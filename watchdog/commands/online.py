@@ -12,10 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watchdog.commands.check import is_missing, show, tell
+from watchdog.clients import MissingSourceError, check_named
+from watchdog.commands.check import show
 from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
 from watchdog.commands.formats import Checked, Value
-from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, UnreachableError
+from watchdog.commands.inquiry import ASKED_BY, Asked, ElasticsearchInquiry, PrometheusInquiry, ServerUnreachableError
+from watchdog.commands.talk import missing_paths, tell
 from watchdog.core.evaluate import judge
 from watchdog.core.model import Measurement, Outcome
 from watchdog.core.rules.document import read_document
@@ -40,15 +42,10 @@ class Answer:
     unreachable: str = ""
 
 
-class NotToldError(Exception):
-    """Nobody said where a source is."""
-
-
 def check_online(paths: Sequence[Path], *, form: str) -> int:
     """Checks files and folders, asks the servers, prints what was found, and returns the exit code."""
-    if missing := [path for path in paths if is_missing(path)]:
-        for path in missing:
-            tell(f"{visible(str(path))}: no such file or folder; check the path")
+    if missing := missing_paths(*paths):
+        tell("\n".join(missing))
         return USAGE
     targets, problems = check_rules(*paths)
     checked = Checked(targets=targets, problems=problems)
@@ -58,7 +55,7 @@ def check_online(paths: Sequence[Path], *, form: str) -> int:
         return FINDINGS
     try:
         return asyncio.run(_ask_and_show(checked, load_settings(), form=form))
-    except (SettingsError, NotToldError) as error:
+    except (SettingsError, MissingSourceError) as error:
         tell(str(error))
         return USAGE
 
@@ -99,7 +96,7 @@ async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target
     inquiry = inquiries[asked]
     try:
         findings = await inquiry.findings(rule, target, slot=slot)
-    except UnreachableError as error:
+    except ServerUnreachableError as error:
         row = Value(target=target.target, alert=rule.alert, color="-", outcome="unreachable", reason=str(error))
         return Answer(values=(row,), unreachable=str(error))
     measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}
@@ -144,20 +141,18 @@ def _problems(name: str, number: int, findings: Collection[Finding]) -> list[Pro
 
 @asynccontextmanager
 async def _inquiries(settings: Settings, needed: Collection[Asked | str]) -> AsyncIterator[Mapping[Asked, Inquiry]]:
-    """The servers that the rules ask. Raises NotToldError for one that nobody named."""
+    """The servers that the rules ask. Raises MissingSourceError for one that nobody named."""
+    servers = [each for each in Asked if each in needed]
+    check_named(settings, [each.value for each in servers])
     async with AsyncExitStack() as stack:
         found: dict[Asked, Inquiry] = {}
-        if Asked.PROMETHEUS in needed:
-            if settings.prometheus is None:
-                raise NotToldError("the rules ask Prometheus; say where it is with WATCHDOG_PROMETHEUS__URL")
+        if Asked.PROMETHEUS in servers and settings.prometheus is not None:
             from watchdog.sources.prometheus import PrometheusSource  # noqa: PLC0415
 
             prometheus = PrometheusSource(settings.prometheus)
             stack.push_async_callback(prometheus.close)
             found[Asked.PROMETHEUS] = PrometheusInquiry(prometheus)
-        if Asked.ELASTICSEARCH in needed:
-            if settings.elasticsearch is None:
-                raise NotToldError("the rules ask Elasticsearch; say where with WATCHDOG_ELASTICSEARCH__URLS")
+        if Asked.ELASTICSEARCH in servers and settings.elasticsearch is not None:
             from watchdog.sources.elasticsearch import ElasticsearchSource  # noqa: PLC0415
 
             elasticsearch = ElasticsearchSource(settings.elasticsearch)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.commands.annotating import annotate, annotations_of, kubectl
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.session import Session, StopError, say, tell
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.annotations import PAUSED, PAUSED_REASON, PAUSED_UNTIL, ours, why_paused
 from watchdog.core.durations import parse_duration
 from watchdog.core.instant import show_instant
@@ -54,12 +55,14 @@ def _until(lasting: str) -> str:
         return ""
     try:
         seconds = parse_duration(lasting)
-        until = show_instant(math.ceil(time.time() + seconds))
-    except (ValueError, OverflowError, OSError) as error:
+    except ValueError as error:
         raise StopError(f"--for: {error}", USAGE) from error
     if seconds <= 0:
         raise StopError("--for: a pause of no time is none; write one such as 2h", USAGE)
-    return until.replace(".000Z", "Z")
+    try:
+        return show_instant(math.ceil(time.time() + seconds)).replace(".000Z", "Z")
+    except (ValueError, OverflowError, OSError) as error:
+        raise StopError("--for: no calendar goes so far; leave it out to pause until resumed", USAGE) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

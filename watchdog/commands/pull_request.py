@@ -17,7 +17,8 @@ from watchdog.commands.formats import as_command
 from watchdog.commands.github_comment import Commenter, GitHubError, session_of
 from watchdog.commands.github_job import Job, job_of
 from watchdog.commands.pull_request_text import Note, Played, Told, as_comment, as_summary, mark_of
-from watchdog.commands.session import StopError, say, tell
+from watchdog.commands.session import StopError
+from watchdog.commands.talk import missing_paths, say, tell
 from watchdog.ruleset import check_rules, is_rule_file
 from watchdog.settings import Settings, SettingsError, load_settings
 
@@ -56,8 +57,8 @@ def _check(options: Options) -> None:
     backtest_input.instant("--from", options.since, time.time())
     if not options.hindsight.names_the_active:
         raise StopError(backtest_input.WHO, USAGE)
-    if missing := [path for path in options.paths if not path.exists()]:
-        raise StopError(f"{missing[0]}: no such file or folder; check the path", USAGE)
+    if missing := missing_paths(*options.paths):
+        raise StopError("\n".join(missing), USAGE)
 
 
 async def _run(options: Options, job: Job) -> None:
@@ -72,8 +73,12 @@ async def _run(options: Options, job: Job) -> None:
     if job.summary is None:
         say(summary)
         return
-    with job.summary.open("a", encoding="utf-8") as file:  # other steps may have written there
-        file.write(summary)
+    try:
+        with job.summary.open("a", encoding="utf-8") as file:  # other steps may have written there
+            file.write(summary)
+    except OSError as error:
+        say(as_command("warning", f"backtest: the summary of the job cannot be written: {error.strerror}"))
+        say(summary)
 
 
 async def _comment(options: Options, job: Job, told: Told) -> str:

@@ -16,7 +16,8 @@ from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.cluster.observe import Myself
 from watchdog.commands.annotating import TRIES
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
-from watchdog.commands.session import Session, StopError, say, tell
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.decide import OVERRIDABLE
 from watchdog.core.decision import Decision, Hold, Reason
 from watchdog.core.durations import show_duration
@@ -57,10 +58,8 @@ class Consent:
 
     def overrides(self) -> frozenset[Reason]:
         """The guards that are overridden. Raises StopError for one that cannot be."""
-        wrong = sorted(set(self.even_if) - {reason.value for reason in OVERRIDABLE})
-        if wrong:
-            possible = ", ".join(sorted(OVERRIDABLE))
-            raise StopError(f"--even-if {visible(wrong[0])} cannot be; possible are: {possible}", USAGE)
+        if wrong := sorted(set(self.even_if) - OVERRIDABLE):
+            raise StopError(f"--even-if {visible(wrong[0])}: {_why_not(wrong[0])}", USAGE)
         return frozenset(Reason(name) for name in self.even_if)
 
     def ask(self) -> None:
@@ -142,6 +141,14 @@ async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedT
             known.append(ended.trip.id)
     names = ", ".join(reversed(known)) or "none"
     raise StopError(f"no rollback {visible(trip)!r} has ended; `watchdog history` shows them (here: {names})", USAGE)
+
+
+def _why_not(word: str) -> str:
+    """Why a guard is not overridden by this word."""
+    possible = ", ".join(sorted(OVERRIDABLE))
+    if word in {reason.value for reason in Reason}:
+        return f"this guard cannot be overridden; those that can be: {possible}"
+    return f"there is no such guard; those that can be overridden: {possible}"
 
 
 def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:

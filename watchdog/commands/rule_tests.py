@@ -5,6 +5,7 @@ Law: 0 every test passed, 1 one failed, 2 something cannot be loaded; a test tha
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import time
@@ -17,7 +18,8 @@ from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place, write_text
 from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_prometheus
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
-from watchdog.commands.session import StopError, say, tell
+from watchdog.commands.session import StopError
+from watchdog.commands.talk import say, tell
 from watchdog.core.model import Measurement
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible
@@ -123,8 +125,8 @@ def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        inside = sorted(each for each in path.rglob("*") if each.name.endswith(_SUFFIXES)) if path.is_dir() else [path]
-        found += inside
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - of a name that can be none Path.is_dir raises
+        found += sorted(each for each in path.rglob("*") if each.name.endswith(_SUFFIXES)) if is_folder else [path]
     return list(dict.fromkeys(found))
 
 

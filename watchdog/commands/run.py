@@ -1,6 +1,7 @@
 """`watchdog run`: reads the settings and the rules, and hands them to the daemon.
 
-Law: it starts with valid rules or not at all; 0 is an ordinary end, 1 a problem in a rule file, 2 a wrong setting.
+Law: it starts with valid rules or not at all; 0 is an ordinary end, 1 a problem in a rule file, 2 a wrong setting or a
+path with no rules.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
+from watchdog.commands.talk import missing_paths, misspelled, say, tell
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
 
@@ -26,10 +27,12 @@ def run(*, rules: Path | None, dry_run: bool, print_settings: bool) -> int:
     except SettingsError as error:
         return _stop(str(error), USAGE)
     if print_settings:
-        for name in unknown_variables(os.environ):
-            sys.stderr.write(f"{name} is no setting; is it misspelled?\n")
-        sys.stdout.write(json.dumps(settings.shown(), indent=2) + "\n")
+        for sentence in misspelled():
+            tell(sentence)
+        say(json.dumps(settings.shown(), indent=2))
         return OK
+    if missing := missing_paths(settings.rules, cure="say where the rule files are with --rules or WATCHDOG_RULES"):
+        return _stop("\n".join(missing), USAGE)
     read = read_rules(settings.rules)
     if not isinstance(read, RuleSet):
         return _stop("\n".join(map(str, read)), FINDINGS)
@@ -45,6 +48,7 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415
     from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
+    from watchdog.web.server import ListenError  # noqa: PLC0415
 
     configure_logging(settings.log_format, settings.log_level)
     for problem in rules.warnings:
@@ -53,13 +57,11 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
         structlog.get_logger().warning("unknown setting", name=name)
     try:
         asyncio.run(run_daemon(settings, rules, reloads=True))
-    except (ConfigurationError, FrozenRulesError, MissingSourceError) as error:
+    except (ConfigurationError, FrozenRulesError, ListenError, MissingSourceError) as error:
         return _stop(str(error), USAGE)
-    except OSError as error:
-        return _stop(f"cannot listen on {settings.listen}: {error}", USAGE)
     return OK
 
 
 def _stop(message: str, code: int) -> int:
-    sys.stderr.write(message + "\n")
+    tell(message)
     return code

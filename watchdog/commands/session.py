@@ -4,22 +4,21 @@ Law: what stops a command is said in one sentence on standard error, with an exi
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchdog.cluster.client import Cluster, ClusterError, RefusedError, UnreachableError
+from watchdog.cluster.client import Cluster, ClusterError, ForbiddenError, UnreachableError
 from watchdog.cluster.credentials import ConfigurationError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.commands.exit_codes import FINDINGS, UNREACHABLE, USAGE
+from watchdog.commands.talk import missing_paths, misspelled, tell
 from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.journal import Journal
 from watchdog.core.rules.language import Target
 from watchdog.core.visible import visible
 from watchdog.ruleset import RuleSet, read_rules
-from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
+from watchdog.settings import Settings, SettingsError, load_settings
 
 
 class StopError(Exception):
@@ -79,7 +78,7 @@ def run(command: Command, *, rules: Path | None) -> int:
     except (SettingsError, ConfigurationError) as error:
         tell(str(error))
         return USAGE
-    except (UnreachableError, RefusedError) as error:
+    except (UnreachableError, ForbiddenError) as error:
         tell(str(error))
         return UNREACHABLE
     except ClusterError as error:
@@ -89,27 +88,17 @@ def run(command: Command, *, rules: Path | None) -> int:
 
 async def _run(command: Command, rules: Path | None) -> int:
     settings = load_settings(**{} if rules is None else {"rules": rules})
-    for name in unknown_variables(os.environ):
-        tell(f"{name} is no setting; is it misspelled?")
+    for sentence in misspelled():
+        tell(sentence)
     targets = _targets(settings.rules)
     async with await Cluster.connect(settings.kubeconfig, settings.kube_context) as cluster:
         return await command(Session(settings=settings, targets=targets, cluster=cluster))
 
 
 def _targets(rules: Path) -> tuple[Target, ...]:
-    if not rules.exists():
-        raise StopError(f"{rules}: no such file or folder; say where the rule files are with --rules", USAGE)
+    if missing := missing_paths(rules, cure="say where the rule files are with --rules"):
+        raise StopError("\n".join(missing), USAGE)
     read = read_rules(rules)
     if not isinstance(read, RuleSet):
         raise StopError("\n".join(map(str, read)))
     return read.targets
-
-
-def say(line: str) -> None:
-    """One line of data, on standard output."""
-    sys.stdout.write(line + "\n")
-
-
-def tell(line: str) -> None:
-    """One line of talk, on standard error."""
-    sys.stderr.write(line + "\n")

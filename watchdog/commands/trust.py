@@ -12,7 +12,8 @@ from watchdog.cluster.client import Json
 from watchdog.cluster.observe import REVISION, read_namespace, status_of
 from watchdog.commands.annotating import annotate, annotations_of, kubectl
 from watchdog.commands.exit_codes import OK, USAGE
-from watchdog.commands.session import Session, StopError, say
+from watchdog.commands.session import Session, StopError
+from watchdog.commands.talk import say
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.journal import Journal, why_not_known_good
 from watchdog.core.model import DeploymentStatus, TargetStatus

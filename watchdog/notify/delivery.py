@@ -5,8 +5,8 @@ Law: the address is read for one request, and neither it nor an exception that m
 ::
 
     DeliveryError
-     ├── RefusedError        the receiver said no; asking again is pointless
-     └── UnavailableError    worth another try
+     ├── DeliveryRefusedError   the receiver said no; asking again is pointless
+     └── UnavailableError       worth another try
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class DeliveryError(Exception):
     """A document did not get through. The text is a sentence without the address."""
 
 
-class RefusedError(DeliveryError):
+class DeliveryRefusedError(DeliveryError):
     """The receiver said no to this document."""
 
 
@@ -114,12 +114,12 @@ async def _failure_of(response: aiohttp.ClientResponse, url: str) -> DeliveryErr
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return RefusedError(f"the receiver answered {status}, and redirects are not followed")
+        return DeliveryRefusedError(f"the receiver answered {status}, and redirects are not followed")
     reason = f"the receiver answered {status}{await _error_code(response, url)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wait = seconds_to_wait(response.headers.get("Retry-After"), now=time.time())
         return UnavailableError(reason, retry_after=wait)
-    return RefusedError(reason)
+    return DeliveryRefusedError(reason)
 
 
 async def _error_code(response: aiohttp.ClientResponse, url: str) -> str:

@@ -18,6 +18,7 @@ from watchdog.core.placeholders import fill
 from watchdog.core.rules.kinds import Comparison
 from watchdog.core.rules.language import Rule
 from watchdog.sources.envelope import Reading
+from watchdog.sources.prometheus import PrometheusSource
 from watchdog.sources.questions import Answered, Asked
 
 HISTORY_WINDOWS = 60
@@ -85,6 +86,13 @@ class ComparingSource:
     def _baseline(self, compare: Comparison, color: str) -> tuple[str, ...]:
         """The colors that the baseline is made of: an offset reaches into the time of whichever was active then."""
         return self._colors if compare.baseline == "offset" else tuple(each for each in self._colors if each != color)
+
+
+def source_of(
+    rule: Rule, prometheus: PrometheusSource, *, colors: tuple[str, str]
+) -> PrometheusSource | ComparingSource:
+    """Who asks a Prometheus for a rule."""
+    return prometheus if rule.compare is None else ComparingSource(prometheus, colors=colors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,15 @@ _KEEPALIVE_SECONDS = 75.0
 _SHUTDOWN_SECONDS = 2.0
 
 
+class ListenError(Exception):
+    """The address cannot be bound; the text is a sentence."""
+
+
 @asynccontextmanager
 async def serving(
     listen: ListenAddress, *, health: Health, registry: CollectorRegistry
 ) -> AsyncIterator[ListenAddress]:
-    """Serves inside the block; yields the address that was bound. Raises OSError when it cannot be bound."""
+    """Serves inside the block; yields the address that was bound. Raises ListenError when it cannot be bound."""
     runner = web.AppRunner(
         _application(health, registry),
         access_log=None,
@@ -31,11 +35,18 @@ async def serving(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, listen.host, listen.port).start()
+        await _listen(runner, listen)
         host, port = runner.addresses[0][:2]
         yield ListenAddress(host, port)
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, listen: ListenAddress) -> None:
+    try:
+        await web.TCPSite(runner, listen.host, listen.port).start()
+    except (OSError, UnicodeError) as error:  # the latter of a host that can be no name
+        raise ListenError(f"cannot listen on {listen}: {error}") from error
 
 
 def _application(health: Health, registry: CollectorRegistry) -> web.Application:
