@@ -209,6 +209,84 @@ def test_a_rule(rule: str, found: list[str]) -> None:
     assert codes(rule) == found
 
 
+ACTING = "min_samples: {expr: 'sum(r{" + GREEN + "})', value: 5} | action: rollback | for: 1m"
+
+
+@pytest.mark.parametrize(
+    ("expr", "found"),
+    [
+        (f"sum(e{{{GREEN}}}) / sum(r)", ["R511"]),
+        (f"round(sum(e{{{GREEN}}}) / sum(r), 0.1)", ["R511"]),
+        (f"max(sum by (job) (e{{{GREEN}}}) / sum by (job) (r))", ["R511"]),
+        (f"max(e{{{GREEN}}} / ignoring (color) group_left sum without (color) (r))", ["R511"]),
+        (f"sum(e{{{GREEN}}}) / scalar(sum(r))", ["R511"]),
+        (f"sum(e{{{GREEN}}}) / on () group_left clamp_min(sum(r), 1)", ["R511"]),
+        (f"max(e{{{GREEN}}} / r)", []),
+        (f"max(rate(e{{{GREEN}}}[2m]) / on (pod) group_left rate(r[2m]))", []),
+        (f"sum(sum by (color) (e{{{GREEN}}}) / sum by (color) (r))", []),
+        (f"sum(sum without (pod) (e{{{GREEN}}}) / sum without (pod) (r))", []),
+        (f"sum(e{{{GREEN}}}) / sum(r{{{GREEN}}})", []),
+    ],
+)
+def test_what_is_divided_by_is_of_the_same_color(expr: str, found: list[str]) -> None:
+    assert codes(prometheus(expr, ACTING)) == found
+
+
+@pytest.mark.parametrize(
+    ("expr", "limit", "found"),
+    [
+        pytest.param(f"absent(up{{{GREEN}}})", "{max: 0}", ["R509"], id="nothing is there"),
+        pytest.param(f"absent_over_time(up{{{GREEN}}}[5m])", "{max: 0}", ["R509"], id="nothing was there"),
+        pytest.param(f"sum(e{{{GREEN}}}) or absent(up{{{GREEN}}})", "{max: 0}", ["R509"], id="or nothing is there"),
+        pytest.param(f"absent(e{{{GREEN}}}) and on () sum(up) > 0", "{max: 0}", [], id="while others are there"),
+        pytest.param(f"sum(e{{{GREEN}}}) or absent(e{{{GREEN}}}) * 0", "{max: 0}", [], id="0 in its place"),
+        pytest.param(f"sum(e{{{GREEN}}}) unless on () absent(up)", "{max: 0}", [], id="a condition"),
+        pytest.param(f"sum(r{{{GREEN}}}) or vector(0)", "{min: 1}", ["R509"], id="0 in its place, which breaches"),
+        pytest.param(f"(sum(r{{{GREEN}}}) or vector(9))", "{max: 1}", ["R509"], id="9 in its place, which breaches"),
+        pytest.param(f"sum(r{{{GREEN}}}) or vector(0)", "{max: 1}", [], id="0 in its place, which is well"),
+    ],
+)
+def test_F04_missing_data_rolls_nothing_back_without_a_word(expr: str, limit: str, found: list[str]) -> None:
+    rule = f"prometheus: {{expr: '{expr}'}} | threshold: {limit}"
+    assert codes(f"{rule} | action: rollback | for: 1m") == found
+    assert codes(f"{rule} | action: alert") == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "rest", "found"),
+    [
+        ("count(up == 0)", "", ["R529"]),
+        ("sum(r > 0.05)", "", ["R529"]),
+        ("max((sum by (pod) (e) / sum by (pod) (r)) > 0.05)", "", ["R529"]),
+        ("count_over_time((sum(e) > 5)[10m:1m])", "", ["R529"]),
+        ("sum(e > 5) / sum(r)", "", ["R529"]),
+        ("sum(e) + (sum(r) > 5)", "", ["R529"]),
+        ("count(e > 5) or sum(r > 5)", "", ["R529"]),
+        ("count(e > 5) or vector(0)", "", []),
+        ("count(e > 5) or count(e) * 0", "", []),
+        ("sum(up == bool 0)", "", []),
+        ("sum(e) / (sum(r) > 0)", "", []),
+        ("sum(e) and on () sum(r) > 100", "", []),
+        ("sum(e * on (pod) group_left () (ready == 1))", "", []),
+        ("avg(e == e)", "", []),
+        ("avg(e >= 0)", "", []),
+        ("max(e > -1)", "", []),
+        ("max(e < Inf)", "", []),
+        ("max(e > 0)", "", ["R529"]),
+        ("histogram_quantile(0.9, sum by (le) (rate(e[5m])) > 0)", "", []),
+        ("count(up == 0)", " | no_data: ok", []),
+    ],
+)
+def test_F04_a_comparison_inside_leaves_a_value(expr: str, rest: str, found: list[str]) -> None:
+    assert codes(prometheus(expr, f"action: alert{rest}")) == found
+
+
+def test_F04_what_is_empty_and_said_to_be_zero_is_a_value() -> None:
+    samples = "min_samples: {expr: sum(r), value: 5}"
+    rule = f"prometheus: {{expr: 'count(e > 5)', absent_is_zero: true}} | threshold: {{max: 5}} | {samples}"
+    assert codes(rule) == []
+
+
 @pytest.mark.parametrize(
     ("window", "rest", "found"),
     [

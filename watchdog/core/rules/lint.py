@@ -12,15 +12,10 @@ from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.core.rules.lucene import LuceneError, misreadings
 from watchdog.core.rules.problem import Finding, quoted
-from watchdog.core.rules.promql import (
-    dividend_of,
-    is_comparison,
-    parse_promql,
-    place_of_comparison,
-    place_of_error,
-    yields_one_value,
-)
+from watchdog.core.rules.promql import parse_promql, place_of_comparison, place_of_error, yields_one_value
+from watchdog.core.rules.promql_color import differs_by_color
 from watchdog.core.rules.promql_error import PromqlError
+from watchdog.core.rules.promql_value import divisions, is_comparison
 from watchdog.core.rules.stand_ins import STAND_IN, as_written, sampled
 
 _QUOTED = 20
@@ -97,10 +92,9 @@ def lint(rule: Rule) -> Iterator[Finding]:
 
 
 def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
-    dividend = dividend_of(tree)
-    if dividend is not None and rule.min_samples is None:
+    if rule.min_samples is None and any(divisions(tree)):
         yield no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
-    if STAND_IN not in str(dividend or tree):
+    if not differs_by_color(tree):
         subject = "what is divided" if STAND_IN in str(tree) else "the expression"
         yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
 
@@ -114,10 +108,10 @@ def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
         yield _colorless("elasticsearch", search.language, subject="the query", cure=cure)
 
 
-def is_division(text: str) -> bool:
-    """True for an expression whose value is one quantity divided by another."""
+def has_division(text: str) -> bool:
+    """True for an expression whose value is made of one quantity divided by another."""
     tree = tree_of(text)
-    return tree is not None and dividend_of(tree) is not None
+    return tree is not None and any(divisions(tree))
 
 
 def colorless_promql(text: str, path: tuple[str, ...]) -> Iterator[Finding]:

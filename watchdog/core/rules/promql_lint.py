@@ -16,14 +16,17 @@ from watchdog.core.rules.bounds import lint_share
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.lint import tree_of
 from watchdog.core.rules.problem import Finding, KeyPath, quoted
-from watchdog.core.rules.promql import divisor_of
+from watchdog.core.rules.promql import place_of_comparison
+from watchdog.core.rules.promql_color import divides_by_both
 from watchdog.core.rules.promql_shape import exact_labels, may_be_several, ranges, raw_counters, selectors
 from watchdog.core.rules.promql_share import quotient_of, whole_of
-from watchdog.core.rules.stand_ins import STAND_IN
+from watchdog.core.rules.promql_value import absences, fallbacks, filters, is_comparison
+from watchdog.core.rules.stand_ins import STAND_IN, sampled
 
 _TWO_SCRAPES = 30.0
 """Seconds: two samples of what is scraped each 15 s, which few scrape more often than."""
 _A_PATTERN = re.compile(r"\.[*+]|\.\.|[\w)]\|[\w(]|^\d+\*$|^\^|\$$")
+_EXPR = ("prometheus", "expr")
 _BURN_TOTAL = ("burn_rate", "total_expr")
 
 
@@ -38,10 +41,13 @@ def lint_expressions(target: Target, rule: Rule) -> Iterator[Finding]:
             yield Finding(path=path, code=code, message=message, offset=at if at >= 0 else None)
     for path, tree in values.items():
         yield from _lint_counters(path, tree)
+        yield from _lint_filters(rule, path, tree)
         if rule.action == "rollback":
             yield from _lint_acting(path, tree)
-    if (tree := trees.get(("prometheus", "expr"))) is not None:
+    if (tree := trees.get(_EXPR)) is not None:
         yield from _lint_quotient(rule, tree)
+        if rule.action == "rollback":
+            yield from _lint_absence(rule, tree)
     total = trees.get(_BURN_TOTAL)
     if rule.action == "rollback" and total is not None and STAND_IN not in str(total):
         yield _of_both_colors(_BURN_TOTAL)
@@ -83,14 +89,47 @@ def _lint_counters(path: KeyPath, tree: Expr) -> Iterator[Finding]:
         yield Finding(path=path, code="R512", message=message)
 
 
+def _lint_filters(rule: Rule, path: tuple[str, str], tree: Expr) -> Iterator[Finding]:
+    """A comparison inside, which leaves no value where nothing passes it, unless that is said to be well."""
+    section, key = path
+    is_zero = key in ("expr", "error_expr") and getattr(getattr(rule, section), "absent_is_zero", False)
+    if rule.no_data == "ok" or is_zero or is_comparison(tree) or not any(filters(tree)):
+        return
+    message = (
+        "the expression has no value while nothing passes its comparison, so that healthy and no data look the same; "
+        "count with sum(… > bool …), or leave the comparison to threshold"
+    )
+    offset = place_of_comparison(sampled(rule.expressions[path]))
+    yield Finding(path=path, code="R529", message=message, offset=offset)
+
+
+def _lint_absence(rule: Rule, tree: Expr) -> Iterator[Finding]:
+    """Missing data that a rule takes for a value, and would roll back for."""
+    for function in sorted(set(absences(tree))):
+        message = (
+            f"a scrape that stops makes {function}() 1, and that would roll back; count the pods that are dead: "
+            "kubernetes: {count: unready_pods}, or write action: alert"
+        )
+        yield Finding(path=_EXPR, code="R509", message=message, offset=rule.expressions[_EXPR].find(function))
+    limit = rule.threshold
+    if limit is None:
+        return
+    for number in fallbacks(tree):
+        if (limit.max is not None and number > limit.max) or (limit.min is not None and number < limit.min):
+            message = (
+                f"where nothing is measured the expression is {number:g}, which threshold takes for a breach, so that "
+                "a failing scrape would roll back; remove or vector(…), or write action: alert"
+            )
+            yield Finding(path=_EXPR, code="R509", message=message, offset=rule.expressions[_EXPR].find("vector"))
+
+
 def _lint_acting(path: KeyPath, tree: Expr) -> Iterator[Finding]:
     if may_be_several(tree):
         message = (
             "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
         )
         yield Finding(path=path, code="R506", message=message)
-    divisor = divisor_of(tree)
-    if divisor is not None and STAND_IN in str(tree) and STAND_IN not in str(divisor):
+    if divides_by_both(tree):
         yield _of_both_colors(path)
 
 
