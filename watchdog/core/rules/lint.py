@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
+from watchdog.core.rules.esql import has_ratio, without_comments
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.core.rules.lucene import LuceneError, misreadings
@@ -100,10 +101,12 @@ def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
 
 
 def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
-    is_ratio = search.ratio_of is not None or "/" in (search.esql or "")
+    esql = search.esql or ""
+    is_ratio = search.ratio_of is not None or has_ratio(sampled(esql))
     if is_ratio and rule.min_samples is None:
         yield no_evidence("documents", "min_samples: 500")
-    if "color" not in names_in(" ".join([search.index or "", *texts(search.asked), *texts(search.filter)])):
+    asked = without_comments(esql) if search.language == "esql" else " ".join(texts(search.asked))
+    if "color" not in names_in(" ".join([search.index or "", asked, *texts(search.filter)])):
         cure = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
         yield _colorless("elasticsearch", search.language, subject="the query", cure=cure)
 
