@@ -324,6 +324,36 @@ def test_a_range_is_held_against_the_interval(interval: str, span: str, found: l
 
 
 @pytest.mark.parametrize(
+    ("interval", "pair", "found"),
+    [
+        pytest.param("15s", "long: 1m", ["R525"], id="a twelfth of a minute"),
+        pytest.param("15s", "long: 6m", [], id="a twelfth of six minutes"),
+        pytest.param("15s", "long: 1h, short: 29s", ["R525"], id="a short window that is said"),
+        pytest.param("15s", "long: 1h, short: 30s", [], id="two scrapes"),
+        pytest.param("1s", "long: 24s", [], id="scrapes that are as quick as the slots"),
+        pytest.param("10m", "long: 1h", [], id="a slow slot"),
+    ],
+)
+def test_a_window_of_a_burn_rate_holds_two_samples(interval: str, pair: str, found: list[str]) -> None:
+    rule = burning(acts=False).replace("long: 1h, budget: 2%", f"{pair}, budget: 0.01%").replace("[2m]", "[10m]")
+    assert codes(rule, top=f"interval: {interval}\n") == found
+
+
+@pytest.mark.parametrize(
+    ("interval", "window", "found"),
+    [("15s", "5s", ["R525"]), ("15s", "30s", []), ("2s", "5s", []), ("10m", "1m", [])],
+)
+def test_a_window_that_is_compared_holds_two_samples(interval: str, window: str, found: list[str]) -> None:
+    rule = comparing(GREEN).replace("compare: {", f"compare: {{window: {window}, ")
+    assert codes(rule, top=f"interval: {interval}\n") == found
+
+
+def test_a_range_beside_the_window_is_told_too() -> None:
+    rule = burning(acts=False).replace("sum  (rate", "sum(rate(a[5s])) + sum(rate")
+    assert codes(rule) == ["R525"]
+
+
+@pytest.mark.parametrize(
     ("expr", "whole"),
     [
         ('sum(rate(x{a="b"}[2m])) / sum(rate(x[2m]))', 1),

@@ -48,6 +48,7 @@ def lint_expressions(target: Target, rule: Rule) -> Iterator[Finding]:
         yield from _lint_quotient(rule, tree)
         if rule.action == "rollback":
             yield from _lint_absence(rule, tree)
+    yield from _lint_windows(rule, target.interval)
     total = trees.get(_BURN_TOTAL)
     if rule.action == "rollback" and total is not None and STAND_IN not in str(total):
         yield _of_both_colors(_BURN_TOTAL)
@@ -69,11 +70,8 @@ def _lint_ranges(tree: Expr, interval: float) -> Iterator[Oddity]:
     shortest = min(ranges(tree), default=None)
     if shortest is None:
         return
-    if shortest < min(_TWO_SCRAPES, 2 * interval):
-        message = (
-            f"a range of {show_duration(shortest)} holds two samples only if they come more often than that; "
-            "write four scrapes or more, such as [2m]"
-        )
+    if shortest < _two_scrapes(interval):
+        message = f"a range of {_hardly_two(shortest)}, such as [2m]"
         yield f"[{show_duration(shortest)}", "R525", message
     elif shortest < interval:
         message = (
@@ -81,6 +79,30 @@ def _lint_ranges(tree: Expr, interval: float) -> Iterator[Oddity]:
             f"{show_duration(interval)}"
         )
         yield f"[{show_duration(shortest)}", "R510", message
+
+
+def _lint_windows(rule: Rule, interval: float) -> Iterator[Finding]:
+    """What is odd about the windows that a kind of rule asks for by itself."""
+    for number, pair in enumerate(rule.burn_rate.pairs if rule.burn_rate is not None else ()):
+        key, window = ("long", pair.long) if pair.short is None else ("short", pair.short)
+        shortest = min(pair.short_window, pair.long)
+        if shortest < _two_scrapes(interval):
+            which = "a twelfth of it is the short window, and " if shortest < window else ""
+            message = f"{which}a window of {_hardly_two(shortest)}, such as short: 2m"
+            yield Finding(path=("burn_rate", "pairs", number, key), code="R525", message=message)
+    if rule.compare is not None and rule.compare.window < _two_scrapes(interval):
+        message = f"a window of {_hardly_two(rule.compare.window)}, such as window: 1m"
+        yield Finding(path=("compare", "window"), code="R525", message=message)
+
+
+def _two_scrapes(interval: float) -> float:
+    """Seconds that hold two samples of what is scraped as often as it may well be."""
+    return min(_TWO_SCRAPES, 2 * interval)
+
+
+def _hardly_two(span: float) -> str:
+    shown = show_duration(span)
+    return f"{shown} holds two samples only if they come more often than that; write four scrapes or more"
 
 
 def _lint_counters(path: KeyPath, tree: Expr) -> Iterator[Finding]:

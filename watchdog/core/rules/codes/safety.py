@@ -258,7 +258,7 @@ SAFETY = (
         id="R525",
         title="a range that hardly holds two samples",
         why="rate() and the like need two samples, and yield nothing with one: the rule is blind whenever a scrape is "
-        "late. A range holds four scrapes at least.",
+        "late. A range holds four scrapes at least; so do the short windows of burn_rate, and window of compare.",
         wrong=_acting(f"sum(rate(errors_total{{{_COLOR}}}[15s]))"),
         right=_ACTING,
         warns=True,
