@@ -169,6 +169,17 @@ def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
         pytest.param(
             part(f'{GREEN}, code=~"5.."', times="100 * ", limit="{max: 0.05}"), ["R524"], id="a share as a percentage"
         ),
+        pytest.param(
+            "prometheus: {expr: 'round(100 * sum(e) / sum(r), 0.01)'} | threshold: {max: 0.05}",
+            ["R524"],
+            id="a rounded share as a percentage",
+        ),
+        pytest.param(
+            "prometheus: {expr: 'max(sum by (pod) (rate(e_total[2m])) / sum by (pod) (rate(r_total[2m])))'} | "
+            "threshold: {max: 5}",
+            ["R524"],
+            id="the largest share in per cent",
+        ),
         pytest.param(part('a="b"', 'a="c"'), ["R524"], id="one counter by another one, in per cent"),
         pytest.param(part('a="b"', 'a="c"', limit="{max: 0.05}"), [], id="one counter by another one"),
         pytest.param(part("", 'a="c"', limit="{max: 0.5}"), [], id="more than the whole"),
@@ -362,6 +373,19 @@ def test_a_range_beside_the_window_is_told_too() -> None:
         ('1 - sum(increase(x{a="b"}[2m])) / sum(increase(x[2m]))', 1),
         ('100 - 100 * (count(x{a="b"}) / count(x))', 100),
         ('sum by (c) (x{a="b"}) / sum by (c) (x) or vector(0)', 1),
+        ('round(sum(x{a="b"}) / sum(x), 0.001)', 1),
+        ('round(100 * sum(x{a="b"}) / sum(x))', 100),
+        ('100 * max(sum by (c) (x{a="b"}) / sum by (c) (x))', 100),
+        ('max_over_time((sum(x{a="b"}) / sum(x))[10m:1m])', 1),
+        ('avg(1 - x{a="b"} / x)', 1),
+        ('clamp_max(sum(x{a="b"}) / sum(x), 1)', 1),
+        ('sum(x{a="b"}) / sum(x) and on () sum(x) > 100', 1),
+        ('sum(x{a="b"}) / sum(x) or sum(y)', None),
+        ('round(sum(x{a="b"}) / sum(x), 0.6)', None),
+        ('round(sum(x{a="b"}) / sum(x), 0)', None),
+        ('sum(x{a="b"} / x)', None),
+        ('max(x{a="b"}) / x', None),
+        ("max_over_time(x[5m])", None),
         ('sum(rate(x{a="b"}[2m])) / sum(rate(x[5m]))', None),
         ('sum(rate(x{a="b"}[2m])) / sum(rate(y[2m]))', None),
         ('sum(rate(x[2m])) / sum(rate(x{a="b"}[2m]))', None),
