@@ -162,6 +162,13 @@ VAGUE = "something is missing before it, or it is too much"
             id="the operators of C",
         ),
         pytest.param(
+            "rate(x[$__rate_interval])",
+            7,
+            "this is not PromQL (unexpected character inside brackets: '$'); "
+            "Prometheus knows no variables of Grafana's; write the range itself, such as [2m]",
+            id="a variable of Grafana's",
+        ),
+        pytest.param(
             "x{a=\u201cb\u201d}",
             4,
             "this is not PromQL (unexpected character inside braces: '\u201c'); "
@@ -430,6 +437,7 @@ X = 'x{color="{{ color }}"}'
         f"2 * -max({E} / {X} and {X} > 100)",
         f"count({E} / {X} > bool 0.05)",
         f"sum({E}) or max({E} / {X})",
+        f"histogram_fraction(0, 0.2, sum(rate({E}[2m])))",
     ],
 )
 def test_F05_a_ratio_inside_needs_samples_too(expr: str) -> None:

@@ -68,6 +68,9 @@ def comparing(labels: str) -> str:
         "sum(x) or vector(0)",
         "clamp_max(sum(x), 1)",
         "sum(x) unless on () y",
+        "sum by (color) (x{color='green'}) or on () vector(0)",
+        "sum by (color) (x{color='green'}) or sum by (color) (y{color='green'}) * 0",
+        "sum(x) * on () group_left () y",
     ],
 )
 def test_one_series(expr: str) -> None:
@@ -92,6 +95,11 @@ def test_one_series(expr: str) -> None:
         "topk(1, x) by (pod)",
         "sum(x) or y",
         "x and sum(y)",
+        "sum by (color) (x{color='green'}) or vector(0)",
+        "sum by (color) (x{color='green'}) / sum by (color) (y{color='green'}) or (vector(0))",
+        "2 * sum(x) or sum by (color) (y{color='green'})",
+        "sum by (code) (x) / ignoring (code) group_left sum(x)",
+        "sum(x) * on () group_right () y",
     ],
 )
 def test_F09_perhaps_several_series(expr: str) -> None:

@@ -23,6 +23,16 @@ _SAMPLE_BY_SAMPLE = frozenset(
 """Functions that yield something for each sample that they get, and nothing else."""
 
 
+_SHARES = frozenset({"histogram_avg", "histogram_fraction"})
+"""Functions that divide by how many were counted."""
+
+
+def holds_ratio(expr: Expr) -> bool:
+    """True when the value is made of one quantity divided by another, by an operator or by a function."""
+    is_ratio = divides(expr) or (isinstance(expr, Call) and expr.func.name in _SHARES)
+    return is_ratio or any(map(holds_ratio, _operands(expr)))
+
+
 def divisions(expr: Expr) -> Iterator[BinaryExpr]:
     """Every division of one quantity by another that the value is made of, the outer ones first."""
     if isinstance(expr, BinaryExpr) and divides(expr):
