@@ -252,6 +252,21 @@ def test_what_is_divided_by_is_of_the_same_color(expr: str, found: list[str]) ->
 
 
 @pytest.mark.parametrize(
+    ("counted", "found"),
+    [
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m]))", [], id="F05 the requests of two minutes"),
+        pytest.param(f"sum(r_total{{{GREEN}}})", ["R512"], id="F05 the requests since the process began"),
+        pytest.param(f"increase(r_total{{{GREEN}}}[2m])", ["R506"], id="F09 the requests of each pod"),
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m])) / sum(ready)", [], id="F05 the requests a pod"),
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m]) > 5)", [], id="F05 the requests of busy pods"),
+    ],
+)
+def test_what_counts_the_samples_is_looked_at_too(counted: str, found: list[str]) -> None:
+    rest = f"min_samples: {{expr: '{counted}', value: 200}} | action: rollback | for: 1m"
+    assert codes(prometheus(f"sum(rate(e{{{GREEN}}}[2m])) / sum(rate(r{{{GREEN}}}[2m]))", rest)) == found
+
+
+@pytest.mark.parametrize(
     ("expr", "limit", "found"),
     [
         pytest.param(f"absent(up{{{GREEN}}})", "{max: 0}", ["R509"], id="nothing is there"),

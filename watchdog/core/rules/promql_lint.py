@@ -39,11 +39,13 @@ def lint_expressions(target: Target, rule: Rule) -> Iterator[Finding]:
         for part, code, message in found:
             at = rule.expressions[path].find(part)
             yield Finding(path=path, code=code, message=message, offset=at if at >= 0 else None)
-    for path, tree in values.items():
         yield from _lint_counters(path, tree)
-        yield from _lint_filters(rule, path, tree)
         if rule.action == "rollback":
-            yield from _lint_acting(path, tree)
+            yield from _lint_series(path, tree)
+    for path, tree in values.items():
+        yield from _lint_filters(rule, path, tree)
+        if rule.action == "rollback" and divides_by_both(tree):
+            yield _of_both_colors(path)
     if (tree := trees.get(_EXPR)) is not None:
         yield from _lint_quotient(rule, tree)
         if rule.action == "rollback":
@@ -145,14 +147,12 @@ def _lint_absence(rule: Rule, tree: Expr) -> Iterator[Finding]:
             yield Finding(path=_EXPR, code="R509", message=message, offset=rule.expressions[_EXPR].find("vector"))
 
 
-def _lint_acting(path: KeyPath, tree: Expr) -> Iterator[Finding]:
+def _lint_series(path: KeyPath, tree: Expr) -> Iterator[Finding]:
     if may_be_several(tree):
         message = (
             "the expression may yield several series, and then the rule is blind; wrap it in sum(), max() or the like"
         )
         yield Finding(path=path, code="R506", message=message)
-    if divides_by_both(tree):
-        yield _of_both_colors(path)
 
 
 def _of_both_colors(path: KeyPath) -> Finding:

@@ -61,7 +61,7 @@ SAFETY = (
         id="R502",
         title="a ratio without a number of samples rolls back",
         why="One failed request of two is 50 %. At half a request a second, nine of ten trips were false without "
-        "min_samples.",
+        "min_samples. Of a share that has no requests, such as memory of its limit, count the pods that report it.",
         wrong=_ratio(counted=""),
         right=_ratio(),
     ),
@@ -147,7 +147,7 @@ SAFETY = (
         id="R512",
         title="a counter without rate()",
         why="What ends in _total counts since the process began: it only grows, falls to 0 with each restart, and "
-        "says nothing about now.",
+        "says nothing about now. As min_samples it is enough for ever after the first few.",
         wrong=_acting(f"sum(errors_total{{{_COLOR}}})"),
         right=_ACTING,
         warns=True,
