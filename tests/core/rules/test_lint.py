@@ -32,7 +32,8 @@ def lucene(text: str) -> list[str]:
         "histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m])))",
         "100 * (1 - avg(rate(idle[5m])))",
         "sum(up == bool 0)",
-        "count(rate(x[5m]) > 3)",
+        "sum(x > bool 3) / count(x)",
+        "sum(errors) / (sum(requests) > 0)",
         "errors / requests and on () requests > 100",
         "errors unless on () maintenance == 1",
         "errors or vector(0)",
@@ -66,6 +67,10 @@ def test_promql_that_yields_a_value_passes(text: str) -> None:
         "vector(0) or x < 3",
         "x > 3 and y",
         "(x >= 3) unless y",
+        "abs(x > 3)",
+        "round(x / y > 0.05, 0.001)",
+        "clamp_max(100 * (x > 3), 100)",
+        "sort_desc(label_replace(x > bool 3, 'a', 'b', 'c', 'd'))",
     ],
 )
 def test_F04_a_comparison_belongs_into_the_threshold(text: str) -> None:
@@ -155,6 +160,13 @@ VAGUE = "something is missing before it, or it is too much"
             2,
             "this is not PromQL (unexpected character: '&'); PromQL has words for that; write and, or, unless",
             id="the operators of C",
+        ),
+        pytest.param(
+            "rate(x[$__rate_interval])",
+            7,
+            "this is not PromQL (unexpected character inside brackets: '$'); "
+            "Prometheus knows no variables of Grafana's; write the range itself, such as [2m]",
+            id="a variable of Grafana's",
         ),
         pytest.param(
             "x{a=\u201cb\u201d}",
@@ -327,6 +339,9 @@ FILTER = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"
             id="a ratio or nothing, without samples",
         ),
         pytest.param({"prometheus": {"expr": 'errors{color="{{ color }}"} / 60'}}, [], id="divided by a number"),
+        pytest.param(
+            {"prometheus": {"expr": 'errors{color="{{ color }}"} / scalar(vector(60))'}}, [], id="divided by a scalar"
+        ),
         pytest.param({"prometheus": {"expr": 'errors{color="{{ color }}"}'}}, [], id="no ratio"),
         pytest.param(
             {"prometheus": {"expr": "errors"}},
@@ -402,6 +417,68 @@ def test_what_a_rule_that_rolls_back_needs(
 ) -> None:
     rule = Rule.model_validate({"alert": "A", "threshold": {"max": 1}, "for": "1m", "action": "rollback"} | fields)
     assert [(finding.path, finding.message) for finding in lint(rule)] == findings
+
+
+E = 'e{color="{{ color }}"}'
+X = 'x{color="{{ color }}"}'
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        f"round({E} / {X}, 0.001)",
+        f"clamp_max({E} / {X}, 1)",
+        f"max({E} / {X})",
+        f"avg({E} / {X})",
+        f"avg_over_time(({E} / {X})[5m:15s])",
+        f"quantile(0.9, {E} / on (pod) {X})",
+        f"sum by (job) ({E} / ignoring (code) group_left {X})",
+        f"sum({E}) / sum({X}) - sum({E} offset 1h) / sum({X} offset 1h)",
+        f"2 * -max({E} / {X} and {X} > 100)",
+        f"count({E} / {X} > bool 0.05)",
+        f"sum({E}) or max({E} / {X})",
+        f"histogram_fraction(0, 0.2, sum(rate({E}[2m])))",
+    ],
+)
+def test_F05_a_ratio_inside_needs_samples_too(expr: str) -> None:
+    rule = {"alert": "A", "prometheus": {"expr": expr}, "threshold": {"max": 1}, "for": "1m", "action": "rollback"}
+    assert [finding.code for finding in lint(Rule.model_validate(rule))] == ["R502"]
+    assert [*lint(Rule.model_validate(rule | {"min_samples": ENOUGH}))] == []
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        f"max(rate({E}[2m])) * 60 / 100",
+        f"histogram_quantile(0.9, sum by (le) (rate({E}[5m])))",
+        f"sum({E}) and on () sum(y) / sum(z) > 0.5",
+        f"sum({E}) unless on () max(y / z) > 0.5",
+        f"absent({E} / {X})",
+        f"sum(rate({E}[2m])) - sum(rate({X}[2m]))",
+    ],
+)
+def test_what_divides_nothing_needs_no_samples(expr: str) -> None:
+    rule = {"alert": "A", "prometheus": {"expr": expr}, "threshold": {"max": 1}, "for": "1m", "action": "rollback"}
+    assert [*lint(Rule.model_validate(rule))] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "is_told"),
+    [
+        (f"sum(errors) / sum({X})", True),
+        (f"max(sum(errors) / sum({X}))", True),
+        (f"100 * (1 - sum(ok) / sum({X}))", True),
+        ("sum(label_replace(errors, 'color', '{{ color }}', '', ''))", True),
+        (f"sum({E}) / sum({X}) - sum(e) / sum(x)", False),
+        (f"sum({E}) - sum(e) / sum(x)", False),
+        (f"sum(errors * on (pod) group_left {X})", False),
+        (f"sum(errors) and on () {X} == 1", False),
+    ],
+)
+def test_an_expression_is_about_one_color(expr: str, *, is_told: bool) -> None:
+    rule = {"alert": "A", "prometheus": {"expr": expr}, "threshold": {"max": 1}, "for": "1m", "action": "rollback"}
+    found = [finding.code for finding in lint(Rule.model_validate(rule | {"min_samples": ENOUGH}))]
+    assert found == ["R504"] * is_told
 
 
 def test_a_finding_in_a_block_is_told_at_its_character() -> None:

@@ -695,6 +695,58 @@ def test_what_is_wrong_in_a_rule_hides_nothing_that_it_could_not_cure(lines: lis
     assert [f"{problem.line}:{problem.code}" for problem in parse_rule_file("f", text).problems] == found
 
 
+BURN = "error_expr: {e}, total_expr: 'sum(rate(t[{{{{ window }}}}]))'"
+PAIRS = "pairs: [{long: 1h, budget: 2%}]"
+
+
+def burn(rest: str, *, errors: str = "'sum(rate(e[5m]))'") -> str:
+    return f"burn_rate: {{{BURN.format(e=errors)}, {rest}}}"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param(burn(f"objective: 99.9, {PAIRS}"), ["R207", "R217", "R519"], id="an objective that is a number"),
+        pytest.param(burn(PAIRS), ["R202", "R217", "R519"], id="an objective that is missing"),
+        pytest.param(burn(f"objectiv: 99.9%, {PAIRS}"), ["R201", "R217", "R519"], id="an objective that is misspelt"),
+        pytest.param(
+            burn("objective: 99.9, pairs: [{long: 5m, short: 1h, budget: 2%}]"),
+            ["R207", "R217", "R219", "R519"],
+            id="a pair that is none",
+        ),
+        pytest.param(
+            burn("objective: 99.9%, period: 60, pairs: [{long: 60d, budget: 2%}]"),
+            ["R208", "R217", "R519"],
+            id="a period that may be long enough",
+        ),
+        pytest.param(
+            burn("objective: 99.9, pairs: [{long: 1h, budget: 100%}]"), ["R207", "R217", "R519"], id="a factor of what"
+        ),
+        pytest.param(
+            burn("objective: 99.9%, pairs: [{long: 60, budget: 100%}, {long: 1h, short: 2h, budget: 2%}]"),
+            ["R208", "R217", "R219", "R519"],
+            id="one pair of two",
+        ),
+        pytest.param(burn(f"objective: 99.9%, {PAIRS}", errors="5"), ["R203", "R217"], id="an expression that is none"),
+        pytest.param(
+            "elasticsearch: {index: i, query: a, filtr: []}\n    prometheus: {expr: up}",
+            ["R201", "R212"],
+            id="two kinds",
+        ),
+        pytest.param("elasticsearch: 5\n    prometheus: {expr: up}", ["R203"], id="perhaps one kind"),
+        pytest.param("kubernetes: {count: pods, window: 5m}", ["R206"], id="a window of what"),
+        pytest.param("http: {url: 5, timeout: 20s}", ["R203", "R205"], id="a probe of nothing, for too long"),
+        pytest.param(
+            "compare: {" + BURN.format(e="'sum(rate(e[{{ window }}]))'") + "}", ["R202", "R521", "R521"], id="a rate"
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_section_hides_nothing_that_it_could_not_cure(source: str, found: list[str]) -> None:
+    threshold = "" if source.startswith("compare") else "    threshold: {max: 5}\n"
+    file = parse_rule_file("f", f"{HEAD}  - alert: A\n    {source}\n{threshold}")
+    assert sorted(problem.code for problem in file.problems) == found
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [

@@ -68,6 +68,9 @@ def comparing(labels: str) -> str:
         "sum(x) or vector(0)",
         "clamp_max(sum(x), 1)",
         "sum(x) unless on () y",
+        "sum by (color) (x{color='green'}) or on () vector(0)",
+        "sum by (color) (x{color='green'}) or sum by (color) (y{color='green'}) * 0",
+        "sum(x) * on () group_left () y",
     ],
 )
 def test_one_series(expr: str) -> None:
@@ -92,6 +95,11 @@ def test_one_series(expr: str) -> None:
         "topk(1, x) by (pod)",
         "sum(x) or y",
         "x and sum(y)",
+        "sum by (color) (x{color='green'}) or vector(0)",
+        "sum by (color) (x{color='green'}) / sum by (color) (y{color='green'}) or (vector(0))",
+        "2 * sum(x) or sum by (color) (y{color='green'})",
+        "sum by (code) (x) / ignoring (code) group_left sum(x)",
+        "sum(x) * on () group_right () y",
     ],
 )
 def test_F09_perhaps_several_series(expr: str) -> None:
@@ -169,6 +177,17 @@ def test_counters_that_only_grow(expr: str, names: list[str]) -> None:
         pytest.param(
             part(f'{GREEN}, code=~"5.."', times="100 * ", limit="{max: 0.05}"), ["R524"], id="a share as a percentage"
         ),
+        pytest.param(
+            "prometheus: {expr: 'round(100 * sum(e) / sum(r), 0.01)'} | threshold: {max: 0.05}",
+            ["R524"],
+            id="a rounded share as a percentage",
+        ),
+        pytest.param(
+            "prometheus: {expr: 'max(sum by (pod) (rate(e_total[2m])) / sum by (pod) (rate(r_total[2m])))'} | "
+            "threshold: {max: 5}",
+            ["R524"],
+            id="the largest share in per cent",
+        ),
         pytest.param(part('a="b"', 'a="c"'), ["R524"], id="one counter by another one, in per cent"),
         pytest.param(part('a="b"', 'a="c"', limit="{max: 0.05}"), [], id="one counter by another one"),
         pytest.param(part("", 'a="c"', limit="{max: 0.5}"), [], id="more than the whole"),
@@ -209,6 +228,99 @@ def test_a_rule(rule: str, found: list[str]) -> None:
     assert codes(rule) == found
 
 
+ACTING = "min_samples: {expr: 'sum(r{" + GREEN + "})', value: 5} | action: rollback | for: 1m"
+
+
+@pytest.mark.parametrize(
+    ("expr", "found"),
+    [
+        (f"sum(e{{{GREEN}}}) / sum(r)", ["R511"]),
+        (f"round(sum(e{{{GREEN}}}) / sum(r), 0.1)", ["R511"]),
+        (f"max(sum by (job) (e{{{GREEN}}}) / sum by (job) (r))", ["R511"]),
+        (f"max(e{{{GREEN}}} / ignoring (color) group_left sum without (color) (r))", ["R511"]),
+        (f"sum(e{{{GREEN}}}) / scalar(sum(r))", ["R511"]),
+        (f"sum(e{{{GREEN}}}) / on () group_left clamp_min(sum(r), 1)", ["R511"]),
+        (f"max(e{{{GREEN}}} / r)", []),
+        (f"max(rate(e{{{GREEN}}}[2m]) / on (pod) group_left rate(r[2m]))", []),
+        (f"sum(sum by (color) (e{{{GREEN}}}) / sum by (color) (r))", []),
+        (f"sum(sum without (pod) (e{{{GREEN}}}) / sum without (pod) (r))", []),
+        (f"sum(e{{{GREEN}}}) / sum(r{{{GREEN}}})", []),
+    ],
+)
+def test_what_is_divided_by_is_of_the_same_color(expr: str, found: list[str]) -> None:
+    assert codes(prometheus(expr, ACTING)) == found
+
+
+@pytest.mark.parametrize(
+    ("counted", "found"),
+    [
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m]))", [], id="F05 the requests of two minutes"),
+        pytest.param(f"sum(r_total{{{GREEN}}})", ["R512"], id="F05 the requests since the process began"),
+        pytest.param(f"increase(r_total{{{GREEN}}}[2m])", ["R506"], id="F09 the requests of each pod"),
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m])) / sum(ready)", [], id="F05 the requests a pod"),
+        pytest.param(f"sum(increase(r_total{{{GREEN}}}[2m]) > 5)", [], id="F05 the requests of busy pods"),
+    ],
+)
+def test_what_counts_the_samples_is_looked_at_too(counted: str, found: list[str]) -> None:
+    rest = f"min_samples: {{expr: '{counted}', value: 200}} | action: rollback | for: 1m"
+    assert codes(prometheus(f"sum(rate(e{{{GREEN}}}[2m])) / sum(rate(r{{{GREEN}}}[2m]))", rest)) == found
+
+
+@pytest.mark.parametrize(
+    ("expr", "limit", "found"),
+    [
+        pytest.param(f"absent(up{{{GREEN}}})", "{max: 0}", ["R509"], id="nothing is there"),
+        pytest.param(f"absent_over_time(up{{{GREEN}}}[5m])", "{max: 0}", ["R509"], id="nothing was there"),
+        pytest.param(f"sum(e{{{GREEN}}}) or absent(up{{{GREEN}}})", "{max: 0}", ["R509"], id="or nothing is there"),
+        pytest.param(f"absent(e{{{GREEN}}}) and on () sum(up) > 0", "{max: 0}", [], id="while others are there"),
+        pytest.param(f"sum(e{{{GREEN}}}) or absent(e{{{GREEN}}}) * 0", "{max: 0}", [], id="0 in its place"),
+        pytest.param(f"sum(e{{{GREEN}}}) unless on () absent(up)", "{max: 0}", [], id="a condition"),
+        pytest.param(f"sum(r{{{GREEN}}}) or vector(0)", "{min: 1}", ["R509"], id="0 in its place, which breaches"),
+        pytest.param(f"(sum(r{{{GREEN}}}) or vector(9))", "{max: 1}", ["R509"], id="9 in its place, which breaches"),
+        pytest.param(f"sum(r{{{GREEN}}}) or vector(0)", "{max: 1}", [], id="0 in its place, which is well"),
+    ],
+)
+def test_F04_missing_data_rolls_nothing_back_without_a_word(expr: str, limit: str, found: list[str]) -> None:
+    rule = f"prometheus: {{expr: '{expr}'}} | threshold: {limit}"
+    assert codes(f"{rule} | action: rollback | for: 1m") == found
+    assert codes(f"{rule} | action: alert") == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "rest", "found"),
+    [
+        ("count(up == 0)", "", ["R529"]),
+        ("sum(r > 0.05)", "", ["R529"]),
+        ("max((sum by (pod) (e) / sum by (pod) (r)) > 0.05)", "", ["R529"]),
+        ("count_over_time((sum(e) > 5)[10m:1m])", "", ["R529"]),
+        ("sum(e > 5) / sum(r)", "", ["R529"]),
+        ("sum(e) + (sum(r) > 5)", "", ["R529"]),
+        ("count(e > 5) or sum(r > 5)", "", ["R529"]),
+        ("count(e > 5) or vector(0)", "", []),
+        ("count(e > 5) or count(e) * 0", "", []),
+        ("sum(up == bool 0)", "", []),
+        ("sum(e) / (sum(r) > 0)", "", []),
+        ("sum(e) and on () sum(r) > 100", "", []),
+        ("sum(e * on (pod) group_left () (ready == 1))", "", []),
+        ("avg(e == e)", "", []),
+        ("avg(e >= 0)", "", []),
+        ("max(e > -1)", "", []),
+        ("max(e < Inf)", "", []),
+        ("max(e > 0)", "", ["R529"]),
+        ("histogram_quantile(0.9, sum by (le) (rate(e[5m])) > 0)", "", []),
+        ("count(up == 0)", " | no_data: ok", []),
+    ],
+)
+def test_F04_a_comparison_inside_leaves_a_value(expr: str, rest: str, found: list[str]) -> None:
+    assert codes(prometheus(expr, f"action: alert{rest}")) == found
+
+
+def test_F04_what_is_empty_and_said_to_be_zero_is_a_value() -> None:
+    samples = "min_samples: {expr: sum(r), value: 5}"
+    rule = f"prometheus: {{expr: 'count(e > 5)', absent_is_zero: true}} | threshold: {{max: 5}} | {samples}"
+    assert codes(rule) == []
+
+
 @pytest.mark.parametrize(
     ("window", "rest", "found"),
     [
@@ -246,6 +358,36 @@ def test_a_range_is_held_against_the_interval(interval: str, span: str, found: l
 
 
 @pytest.mark.parametrize(
+    ("interval", "pair", "found"),
+    [
+        pytest.param("15s", "long: 1m", ["R525"], id="a twelfth of a minute"),
+        pytest.param("15s", "long: 6m", [], id="a twelfth of six minutes"),
+        pytest.param("15s", "long: 1h, short: 29s", ["R525"], id="a short window that is said"),
+        pytest.param("15s", "long: 1h, short: 30s", [], id="two scrapes"),
+        pytest.param("1s", "long: 24s", [], id="scrapes that are as quick as the slots"),
+        pytest.param("10m", "long: 1h", [], id="a slow slot"),
+    ],
+)
+def test_a_window_of_a_burn_rate_holds_two_samples(interval: str, pair: str, found: list[str]) -> None:
+    rule = burning(acts=False).replace("long: 1h, budget: 2%", f"{pair}, budget: 0.01%").replace("[2m]", "[10m]")
+    assert codes(rule, top=f"interval: {interval}\n") == found
+
+
+@pytest.mark.parametrize(
+    ("interval", "window", "found"),
+    [("15s", "5s", ["R525"]), ("15s", "30s", []), ("2s", "5s", []), ("10m", "1m", [])],
+)
+def test_a_window_that_is_compared_holds_two_samples(interval: str, window: str, found: list[str]) -> None:
+    rule = comparing(GREEN).replace("compare: {", f"compare: {{window: {window}, ")
+    assert codes(rule, top=f"interval: {interval}\n") == found
+
+
+def test_a_range_beside_the_window_is_told_too() -> None:
+    rule = burning(acts=False).replace("sum  (rate", "sum(rate(a[5s])) + sum(rate")
+    assert codes(rule) == ["R525"]
+
+
+@pytest.mark.parametrize(
     ("expr", "whole"),
     [
         ('sum(rate(x{a="b"}[2m])) / sum(rate(x[2m]))', 1),
@@ -254,6 +396,19 @@ def test_a_range_is_held_against_the_interval(interval: str, span: str, found: l
         ('1 - sum(increase(x{a="b"}[2m])) / sum(increase(x[2m]))', 1),
         ('100 - 100 * (count(x{a="b"}) / count(x))', 100),
         ('sum by (c) (x{a="b"}) / sum by (c) (x) or vector(0)', 1),
+        ('round(sum(x{a="b"}) / sum(x), 0.001)', 1),
+        ('round(100 * sum(x{a="b"}) / sum(x))', 100),
+        ('100 * max(sum by (c) (x{a="b"}) / sum by (c) (x))', 100),
+        ('max_over_time((sum(x{a="b"}) / sum(x))[10m:1m])', 1),
+        ('avg(1 - x{a="b"} / x)', 1),
+        ('clamp_max(sum(x{a="b"}) / sum(x), 1)', 1),
+        ('sum(x{a="b"}) / sum(x) and on () sum(x) > 100', 1),
+        ('sum(x{a="b"}) / sum(x) or sum(y)', None),
+        ('round(sum(x{a="b"}) / sum(x), 0.6)', None),
+        ('round(sum(x{a="b"}) / sum(x), 0)', None),
+        ('sum(x{a="b"} / x)', None),
+        ('max(x{a="b"}) / x', None),
+        ("max_over_time(x[5m])", None),
         ('sum(rate(x{a="b"}[2m])) / sum(rate(x[5m]))', None),
         ('sum(rate(x{a="b"}[2m])) / sum(rate(y[2m]))', None),
         ('sum(rate(x[2m])) / sum(rate(x{a="b"}[2m]))', None),

@@ -8,19 +8,15 @@ from collections.abc import Iterator
 from promql_parser import Expr
 
 from watchdog.core.placeholders import names_in
+from watchdog.core.rules.esql import has_ratio, without_comments
 from watchdog.core.rules.kinds import ElasticsearchQuery
 from watchdog.core.rules.language import Rule
 from watchdog.core.rules.lucene import LuceneError, misreadings
 from watchdog.core.rules.problem import Finding, quoted
-from watchdog.core.rules.promql import (
-    dividend_of,
-    is_comparison,
-    parse_promql,
-    place_of_comparison,
-    place_of_error,
-    yields_one_value,
-)
+from watchdog.core.rules.promql import parse_promql, place_of_comparison, place_of_error, yields_one_value
+from watchdog.core.rules.promql_color import differs_by_color
 from watchdog.core.rules.promql_error import PromqlError
+from watchdog.core.rules.promql_value import holds_ratio, is_comparison
 from watchdog.core.rules.stand_ins import STAND_IN, as_written, sampled
 
 _QUOTED = 20
@@ -97,27 +93,28 @@ def lint(rule: Rule) -> Iterator[Finding]:
 
 
 def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
-    dividend = dividend_of(tree)
-    if dividend is not None and rule.min_samples is None:
+    if rule.min_samples is None and holds_ratio(tree):
         yield no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
-    if STAND_IN not in str(dividend or tree):
+    if not differs_by_color(tree):
         subject = "what is divided" if STAND_IN in str(tree) else "the expression"
         yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
 
 
 def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
-    is_ratio = search.ratio_of is not None or "/" in (search.esql or "")
+    esql = search.esql or ""
+    is_ratio = search.ratio_of is not None or has_ratio(sampled(esql))
     if is_ratio and rule.min_samples is None:
         yield no_evidence("documents", "min_samples: 500")
-    if "color" not in names_in(" ".join([search.index or "", *texts(search.asked), *texts(search.filter)])):
+    asked = without_comments(esql) if search.language == "esql" else " ".join(texts(search.asked))
+    if "color" not in names_in(" ".join([search.index or "", asked, *texts(search.filter)])):
         cure = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
         yield _colorless("elasticsearch", search.language, subject="the query", cure=cure)
 
 
-def is_division(text: str) -> bool:
-    """True for an expression whose value is one quantity divided by another."""
+def has_division(text: str) -> bool:
+    """True for an expression whose value is made of one quantity divided by another."""
     tree = tree_of(text)
-    return tree is not None and dividend_of(tree) is not None
+    return tree is not None and holds_ratio(tree)
 
 
 def colorless_promql(text: str, path: tuple[str, ...]) -> Iterator[Finding]:

@@ -8,17 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from promql_parser import (
-    BinaryExpr,
-    Expr,
-    MatrixSelector,
-    NumberLiteral,
-    ParenExpr,
-    StringLiteral,
-    SubqueryExpr,
-    UnaryExpr,
-    parse,
-)
+from promql_parser import Expr, MatrixSelector, ParenExpr, StringLiteral, SubqueryExpr, parse
 
 from watchdog.core.rules.promql_error import PromqlError, cure, function_in
 from watchdog.core.rules.promql_place import place_of
@@ -26,8 +16,6 @@ from watchdog.core.rules.promql_place import place_of
 # The parser builds and frees its tree recursively, and a deep one takes the whole process with it.
 _DEEPEST = 50
 _MOST_OPERATORS = 200
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_LEFT_ONLY = frozenset({"and", "unless"})
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)
     |   (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
@@ -129,17 +117,6 @@ def yields_one_value(expr: Expr) -> bool:
     return not isinstance(expr, MatrixSelector | SubqueryExpr | StringLiteral)
 
 
-def is_comparison(expr: Expr) -> bool:
-    """True when the expression's own value is a comparison: it is empty, or 0 or 1, where it should be a value."""
-    match expr:
-        case ParenExpr() | UnaryExpr():
-            return is_comparison(expr.expr)
-        case BinaryExpr():
-            return str(expr.op) in _COMPARISONS or any(is_comparison(side) for side in _sides(expr))
-        case _:
-            return False
-
-
 def place_of_comparison(text: str) -> int | None:
     """Where an expression compares: at the first comparison of those that the fewest brackets are around."""
     found: list[tuple[int, int]] = []
@@ -152,49 +129,3 @@ def place_of_comparison(text: str) -> int | None:
         elif match.group() in "<>=!" and "{" not in opened:
             found.append((len(opened), match.start()))
     return min(found)[1] if found else None
-
-
-def dividend_of(expr: Expr) -> Expr | None:
-    """What is divided, when the expression's own value is one quantity divided by another, be it scaled; else None."""
-    division = _division(expr)
-    return division.lhs if division is not None else None
-
-
-def divisor_of(expr: Expr) -> Expr | None:
-    """What it is divided by."""
-    division = _division(expr)
-    return division.rhs if division is not None else None
-
-
-def _division(expr: Expr) -> BinaryExpr | None:
-    match expr:
-        case ParenExpr() | UnaryExpr():
-            return _division(expr.expr)
-        case BinaryExpr() if str(expr.op) == "/" and not is_constant(expr.lhs) and not is_constant(expr.rhs):
-            return expr
-        case BinaryExpr():
-            return next(filter(None, map(_division, _sides(expr))), None)
-        case _:
-            return None
-
-
-def is_constant(expr: Expr) -> bool:
-    """True for numbers and what is made of numbers alone."""
-    match expr:
-        case ParenExpr() | UnaryExpr():
-            return is_constant(expr.expr)
-        case BinaryExpr():
-            return is_constant(expr.lhs) and is_constant(expr.rhs)
-        case _:
-            return isinstance(expr, NumberLiteral)
-
-
-def _sides(expr: BinaryExpr) -> tuple[Expr, ...]:
-    """The operands that the value is taken from: not a constant, and not the condition of ``and`` and ``unless``."""
-    if str(expr.op) in _LEFT_ONLY:
-        return (expr.lhs,)
-    if str(expr.op) == "or":
-        return (expr.lhs, expr.rhs)
-    if is_constant(expr.lhs) or is_constant(expr.rhs):
-        return tuple(side for side in (expr.lhs, expr.rhs) if not is_constant(side))
-    return ()

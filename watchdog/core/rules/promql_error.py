@@ -26,6 +26,10 @@ _CURES = (
     (r"in label matching, expected string", 'the value of a label is text; put it in quotes, such as code="500"'),
     (r"unexpected character.*: '[\u2018-\u201f\u00ab\u00bb]'", 'typographic quotes are none to PromQL; write "'),
     (r"inside braces: '~'", "~ is no comparison by itself; write =~ for a pattern, or !~"),
+    (
+        r"unexpected character.*: '\$'",
+        "Prometheus knows no variables of Grafana's; write the range itself, such as [2m]",
+    ),
     (r"unexpected character: '[&|]'", "PromQL has words for that; write and, or, unless"),
     (r"bad number or duration syntax", "this is neither a number nor a duration; write it such as 0.5 or 5m"),
     (r"no expression", "write one, such as sum(rate(metric[2m]))"),

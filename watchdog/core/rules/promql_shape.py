@@ -147,10 +147,49 @@ def _binary_is_several(expr: BinaryExpr) -> bool:
     left, right = may_be_several(expr.lhs), may_be_several(expr.rhs)
     if str(expr.op) in _LEFT_ONLY:
         return left
-    if str(expr.op) == "or" or _is_scalar(expr.lhs) or _is_scalar(expr.rhs):
+    if str(expr.op) == "or":
+        return left or right or _are_beside(expr)
+    if _is_scalar(expr.lhs) or _is_scalar(expr.rhs):
         return left or right
-    # A vector is matched label by label: what is one series on either side has at most one partner.
-    return left and right
+    match str(expr.modifier.card) if expr.modifier is not None else "":
+        case "VectorMatchCardinality.ManyToOne":
+            return left
+        case "VectorMatchCardinality.OneToMany":
+            return right
+        case _:
+            # A vector is matched label by label: what is one series on either side has at most one partner.
+            return left and right
+
+
+def _are_beside(expr: BinaryExpr) -> bool:
+    """True when both sides of an ``or`` are in its answer: their labels differ, and all of them are compared."""
+    is_matched = expr.modifier is not None and expr.modifier.matching is not None
+    left, right = _labels_of(expr.lhs), _labels_of(expr.rhs)
+    return not is_matched and left is not None and right is not None and left != right
+
+
+def _labels_of(expr: Expr) -> frozenset[str] | None:
+    """The names of the labels that an answer has, None where the expression does not tell."""
+    match expr:
+        case ParenExpr() | UnaryExpr():
+            return _labels_of(expr.expr)
+        case AggregateExpr() if str(expr.op) not in _PICKS:
+            return _labels_of_aggregate(expr)
+        case BinaryExpr() if _is_scalar(expr.lhs):
+            return _labels_of(expr.rhs)
+        case BinaryExpr() if _is_scalar(expr.rhs) or expr.modifier is None or expr.modifier.matching is None:
+            return _labels_of(expr.lhs)
+        case _:
+            is_bare = isinstance(expr, Call) and expr.func.name == "vector"
+            return frozenset() if is_bare else None
+
+
+def _labels_of_aggregate(expr: AggregateExpr) -> frozenset[str] | None:
+    if expr.modifier is None:
+        return frozenset()
+    is_by = expr.modifier.type == AggModifierType.By
+    # What no selector asks for by its value may not be there, and is no label then.
+    return frozenset(expr.modifier.labels) if is_by and not _free_labels(expr) else None
 
 
 def _is_scalar(expr: Expr) -> bool:

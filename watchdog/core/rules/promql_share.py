@@ -15,6 +15,7 @@ from promql_parser import (
     MatrixSelector,
     NumberLiteral,
     ParenExpr,
+    SubqueryExpr,
     VectorSelector,
 )
 
@@ -23,6 +24,10 @@ from watchdog.core.rules.promql_shape import selectors, written_matchers
 _ADDING = frozenset({"sum", "count"})
 _GROWING = frozenset({"rate", "increase", "sum_over_time", "count_over_time"})
 """What is never more for some of the series than for all of them."""
+_CONDITIONS = frozenset({"and", "unless"})
+_KEEPING = frozenset({"avg", "max", "min", "topk", "bottomk"})
+_KEEPING_OVER_TIME = frozenset({"avg_over_time", "last_over_time", "max_over_time", "min_over_time"})
+_KEEPING_EACH = frozenset({"abs", "clamp_max", "label_join", "label_replace", "round", "scalar", "sort", "sort_desc"})
 _PERCENT = 100.0
 
 
@@ -46,8 +51,11 @@ class Quotient(NamedTuple):
 
 
 def quotient_of(expr: Expr) -> Quotient | None:
-    """What the value is, if it is one quantity divided by another, be it scaled before or after; else None."""
+    """What the value is, if it is one quantity divided by another, be it scaled or one of several; else None."""
     factor, rest = _scaled(expr)
+    if (kept := _kept(rest)) is not None:
+        found = quotient_of(kept)
+        return found._replace(factor=factor * found.factor) if found is not None else None
     if not isinstance(rest, BinaryExpr) or str(rest.op) != "/":
         return None
     inner, part = _scaled(rest.lhs)
@@ -58,12 +66,12 @@ def whole_of(expr: Expr) -> float | None:
     """What the value of a share cannot exceed, 1 or 100 as it is scaled; None for what is no share."""
     factor, rest = _scaled(expr)
     match rest:
+        case _ if (kept := _kept(rest)) is not None:
+            whole = whole_of(kept)
+            return whole * factor if whole is not None and not _is_rounded_up(whole, rest) else None
         case BinaryExpr() if str(rest.op) == "-" and _number(rest.lhs) is not None:
             whole = whole_of(rest.rhs)
             return whole * factor if whole is not None and whole == _number(rest.lhs) else None
-        case BinaryExpr() if str(rest.op) == "or" and isinstance(rest.rhs, Call) and rest.rhs.func.name == "vector":
-            whole = whole_of(rest.lhs)
-            return whole * factor if whole is not None else None
         case _:
             quotient = quotient_of(expr)
             return quotient.factor if quotient and _is_part(quotient.part, quotient.whole) else None
@@ -84,6 +92,33 @@ def _is_part(part: Expr, whole: Expr) -> bool:
             return is_now and one.name == other.name and set(written_matchers(other)) <= set(written_matchers(one))
         case _:
             return False
+
+
+def _kept(expr: Expr) -> Expr | None:
+    """Of what an expression yields one of the values, a mean or a bound of them; None for any other."""
+    kept: Expr | None = None
+    match expr:
+        case BinaryExpr(rhs=Call(func=function)) if str(expr.op) == "or" and function.name == "vector":
+            kept = expr.lhs
+        case BinaryExpr() if str(expr.op) in _CONDITIONS:
+            kept = expr.lhs
+        case AggregateExpr() if str(expr.op) in _KEEPING:
+            kept = expr.expr
+        case Call() if expr.func.name in _KEEPING_OVER_TIME and isinstance(expr.args[0], SubqueryExpr):
+            kept = expr.args[0].expr
+        case Call() if expr.func.name in _KEEPING_EACH:
+            kept = expr.args[0]
+        case _:
+            pass
+    return kept
+
+
+def _is_rounded_up(whole: float, expr: Expr) -> bool:
+    """True when round() may yield more than the whole, which is no multiple of what it rounds to."""
+    if not isinstance(expr, Call) or expr.func.name != "round":
+        return False
+    step = _number(expr.args[1]) if len(expr.args) > 1 else 1.0
+    return not step or not (whole / step).is_integer()
 
 
 def _scaled(expr: Expr) -> tuple[float, Expr]:

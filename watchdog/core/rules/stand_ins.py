@@ -10,7 +10,8 @@ import re
 STAND_IN = "zqcolor"
 """What stands for {{ color }} in the tree of an expression."""
 _STAND_INS = {"color": STAND_IN, "namespace": "zqspace"}
-_SPAN = "5m"
+_SPAN = "1y"
+"""What stands for {{ window }}: no range is too short then, since the windows are looked at by themselves."""
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _STANDING_IN = re.compile("|".join(f"({word})x*" for word in _STAND_INS.values()))
 

@@ -122,6 +122,12 @@ def test_well_formed() -> None:
             id="a ratio",
         ),
         pytest.param(
+            file("objective: 99.9%, pairs: [{long: 1h, budget: 2%}]", errors=f"avg({ERRORS} / {TOTAL})"),
+            "the expression is a ratio already, and an average of ratios is not the ratio of the sums; "
+            "let it yield a number of requests, and leave the division to the rule",
+            id="an average of ratios",
+        ),
+        pytest.param(
             file("objective: 99.9%, pairs: [{long: 1h, budget: 2%}]", errors=f"{ERRORS} > 1"),
             "the expression compares by itself, so that healthy and no data would look the same; "
             "let it yield the value, and leave the comparison to threshold",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.core.rules.kinds.checking import problems
+from watchdog.core.rules.language import Rule
+from watchdog.core.rules.lint import lint
 
 ESQL = 'esql: "FROM logs-* | WHERE color == \\"{{ color }}\\" | STATS value = COUNT(*) '
 ACTING = "\nthreshold: {max: 5}\nfor: 1m\naction: rollback"
@@ -73,7 +75,7 @@ def test_well_formed(rule: str) -> None:
             id="a rollback without a color",
         ),
         pytest.param(
-            "{" + ESQL + '/ 2"}\nfor: 1m\naction: rollback',
+            "{" + ESQL + '/ SUM(n)"}\nfor: 1m\naction: rollback',
             "a ratio of a handful of documents would roll back; say how many documents it needs: add min_samples: 500",
             id="an ES|QL ratio without samples",
         ),
@@ -82,3 +84,32 @@ def test_well_formed(rule: str) -> None:
 def test_refused(rule: str, said: str) -> None:
     found = problems(f"elasticsearch: {rule}\nthreshold: {{max: 5}}")
     assert [problem.split(": ", 1)[1] for problem in found] == [said]
+
+
+COLOR = 'FROM logs-* | WHERE color == "{{ color }}" '
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        pytest.param(COLOR + '| WHERE url.path == "/pay" | STATS value = COUNT(*)', [], id="a path"),
+        pytest.param(COLOR + '| WHERE m == "a \\" / b" | STATS value = COUNT(*)', [], id="an escaped quote"),
+        pytest.param(COLOR + '| WHERE m == """a " / b""" | STATS value = COUNT(*)', [], id="three quotes"),
+        pytest.param(COLOR + "| STATS value = COUNT(*) // errors / requests", [], id="a comment"),
+        pytest.param(COLOR + "| STATS /* a / b\n*/ value = COUNT(*)", [], id="a comment inside"),
+        pytest.param(COLOR + "| STATS value = COUNT(`a/b`)", [], id="a quoted name"),
+        pytest.param(COLOR.replace("logs-*", "<logs-{now/d}>") + "| STATS value = COUNT(*)", [], id="a date"),
+        pytest.param(COLOR + "| WHERE bytes / size > 2 | STATS value = COUNT(*)", [], id="a condition"),
+        pytest.param(COLOR + "| STATS value = PERCENTILE(took, 95) / 1000000", [], id="a unit"),
+        pytest.param(COLOR + '| STATS value = SUM(e) / COUNT(*) // "', ["R502"], id="a ratio"),
+        pytest.param(
+            COLOR + '| STATS e = COUNT(m == "//"), a = COUNT(*) | EVAL value = e/a', ["R502"], id="a ratio last"
+        ),
+        pytest.param(COLOR + "| STATS value = COUNT(*) / 2 /SUM(n)", ["R502"], id="a ratio in another unit"),
+        pytest.param("FROM logs-* // {{ color }}\n| STATS value = COUNT(*)", ["R504"], id="a color in a comment"),
+        pytest.param('FROM logs-* | WHERE u == "//{{ color }}" | STATS value = COUNT(*)', [], id="a color in a text"),
+    ],
+)
+def test_what_an_esql_query_divides(query: str, codes: list[str]) -> None:
+    rule = {"alert": "A", "elasticsearch": {"esql": query}, "threshold": {"max": 5}, "for": "1m", "action": "rollback"}
+    assert [finding.code for finding in lint(Rule.model_validate(rule))] == codes

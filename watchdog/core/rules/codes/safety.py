@@ -61,7 +61,7 @@ SAFETY = (
         id="R502",
         title="a ratio without a number of samples rolls back",
         why="One failed request of two is 50 %. At half a request a second, nine of ten trips were false without "
-        "min_samples.",
+        "min_samples. Of a share that has no requests, such as memory of its limit, count the pods that report it.",
         wrong=_ratio(counted=""),
         right=_ratio(),
     ),
@@ -118,8 +118,9 @@ SAFETY = (
         id="R509",
         title="missing data rolls back",
         why="With no_data: breach a scrape that fails, a renamed metric and a lost log shipper look like a bad "
-        "release. Where missing data is the failure, let a rule that only alerts say so, or one that counts "
-        "what is missing.",
+        "release; so they do with absent(), and with an or vector(0) that breaches. Where missing data is the "
+        "failure, let a rule that only alerts say so, or one that counts what is missing: kubernetes: {count: "
+        "unready_pods}. A condition behind and, which shows that other data is there, passes.",
         wrong=_acting(rest="  for: 1m\n  no_data: breach\n"),
         right=_ACTING,
         warns=True,
@@ -146,7 +147,7 @@ SAFETY = (
         id="R512",
         title="a counter without rate()",
         why="What ends in _total counts since the process began: it only grows, falls to 0 with each restart, and "
-        "says nothing about now.",
+        "says nothing about now. As min_samples it is enough for ever after the first few.",
         wrong=_acting(f"sum(errors_total{{{_COLOR}}})"),
         right=_ACTING,
         warns=True,
@@ -257,7 +258,7 @@ SAFETY = (
         id="R525",
         title="a range that hardly holds two samples",
         why="rate() and the like need two samples, and yield nothing with one: the rule is blind whenever a scrape is "
-        "late. A range holds four scrapes at least.",
+        "late. A range holds four scrapes at least; so do the short windows of burn_rate, and window of compare.",
         wrong=_acting(f"sum(rate(errors_total{{{_COLOR}}}[15s]))"),
         right=_ACTING,
         warns=True,
@@ -287,6 +288,16 @@ SAFETY = (
         "its window is wholly of this release.",
         wrong=_acting(rest="  for: 1m\n  initial_delay: 30s\n"),
         right=_acting(rest="  for: 1m\n  initial_delay: 3m\n"),
+        warns=True,
+    ),
+    Code(
+        id="R529",
+        title="no value while nothing passes a comparison",
+        why="count(up == 0) is empty when every pod is up, and empty when nothing is measured any more: the rule is "
+        "blind while all is well, and people are told so. Count with sum(up == bool 0), which is 0 then, or leave the "
+        "comparison to threshold. With no_data: ok or absent_is_zero an empty answer is said to be well.",
+        wrong=_acting(f"count(up{{{_COLOR}}} == 0)"),
+        right=_acting(f"sum(up{{{_COLOR}}} == bool 0)"),
         warns=True,
     ),
 )
