@@ -60,6 +60,7 @@ class ElasticsearchSource:
         self._handshake = Handshake.of(settings)  # says what is wrong with the files; the nodes speak TLS
         self._server = f"Elasticsearch at {' or '.join(settings.urls)}"
         self._is_closed = False
+        self._secrets: tuple[str, ...] = ()  # of the newest request: an answer may repeat them
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._searches = Searches(self._send)
         self._patience = Patience()
@@ -110,7 +111,8 @@ class ElasticsearchSource:
         try:
             measurement = read_search(answer, query, slot=slot, server=self._server)
         except AnswerError as error:
-            raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+            said = sentence(f"{self._server} {error}", secrets=self._secrets)
+            raise SearchError(said, trouble=error.trouble) from error
         if problems := await self._fatal_problems(query, names, until=until):
             said = f"{self._server} cannot find anything in {search.index}: {'; '.join(problems)}"
             return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
@@ -198,6 +200,7 @@ class ElasticsearchSource:
             self._handshake.context()
         except CredentialsError as error:
             raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+        self._secrets = proof.secrets
         try:
             async with asyncio.timeout(self._settings.deadline):
                 return await self._in_turn(ask, proof)

@@ -1,6 +1,7 @@
 """Asks Prometheus for the instants of a whole time, a range at a time, and keeps what is needed next.
 
-Law: a range that failed is an error at each of its instants; one that is too much for the server is halved.
+Law: a range that failed is an error at each of its instants; one that is too much for the server is halved. No secret
+that the server repeats leaves this module.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import aiohttp
 from watchdog.core.rules.reads import why_not_of_the_past
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import Answer, AnswerError
-from watchdog.sources.credentials import CredentialsError, Handshake, prove
+from watchdog.sources.credentials import CredentialsError, Handshake, Proof, prove
 from watchdog.sources.envelope import Reading, read_range
-from watchdog.sources.failure import sentence
+from watchdog.sources.failure import sentence, without
 from watchdog.sources.http_answer import read_answer, why_broken
 from watchdog.sources.points import Points, Series
 
@@ -42,7 +43,8 @@ class Ranges:
         self._settings = settings
         self._handshake = Handshake.of(settings)
         self._end = end
-        self._server = f"Prometheus at {settings.url}"
+        self.server = f"Prometheus at {settings.url}"
+        """What a sentence about it begins with."""
         self._deadline = settings.deadline
         self._known: dict[tuple[str, int, int], list[_Range]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -58,7 +60,7 @@ class Ranges:
             await self._session.close()
 
     async def series(self, expr: str, *, start: float, step: float) -> list[Series]:
-        """Every series of an expression from an instant on, with its samples. Raises AnswerError."""
+        """Every series of an expression from an instant on, with its samples. Raises AnswerError, CredentialsError."""
         found: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
         first = start
         while first <= self._end:
@@ -105,25 +107,32 @@ class Ranges:
         if why := why_not_of_the_past(expr):
             return Points.failed(points, Reading(error=f"the past of an expression cannot be played: {why}"))
         try:
-            series = read_range(await self._answer(expr, first, first + (points - 1) * step, step))
+            series = await self._range(expr, first, points, step)
             return Points.of(points, series, first=first, step=step)
         except (AnswerError, CredentialsError) as error:
             if _is_too_much(error, points):
                 halves = [await self._points(expr, *half, step) for half in _halves(first, points, step)]
                 return halves[0].then(halves[1])
-            return Points.failed(points, Reading(error=sentence(f"{self._server} {error}")))
+            return Points.failed(points, Reading(error=sentence(f"{self.server} {error}")))
 
     async def _series(self, expr: str, first: float, points: int, step: float) -> list[Series]:
         """The series of a range, in pieces where it is too much at once. Raises AnswerError."""
         try:
-            return read_range(await self._answer(expr, first, first + (points - 1) * step, step))
+            return await self._range(expr, first, points, step)
         except AnswerError as error:
             if not _is_too_much(error, points):
                 raise
         return [each for half in _halves(first, points, step) for each in await self._series(expr, *half, step)]
 
-    async def _answer(self, expr: str, first: float, last: float, step: float) -> Answer:
+    async def _range(self, expr: str, first: float, points: int, step: float) -> list[Series]:
+        """The series of a range that is asked for at once. Raises AnswerError, CredentialsError."""
         proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
+        try:
+            return read_range(await self._answer(expr, first, first + (points - 1) * step, step, proof=proof))
+        except AnswerError as error:
+            raise AnswerError(without(proof.secrets, str(error)), trouble=error.trouble, wait=error.wait) from None
+
+    async def _answer(self, expr: str, first: float, last: float, step: float, *, proof: Proof) -> Answer:
         context = self._handshake.context()
         sent = {
             "partial_response": "false",
