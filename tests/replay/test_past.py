@@ -10,7 +10,7 @@ from watchdog.commands.backtest import run_backtest
 from watchdog.commands.backtest_input import Hindsight, Options
 from watchdog.core.journal import Journal, Stay
 from watchdog.replay.past import Incident, Schedule, read_incidents, read_switches, schedule_of_journal
-from watchdog.replay.story import Switch
+from watchdog.replay.story import Deploy, Switch
 
 TARGET = target()
 SERVERS = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"}  # nobody listens there
@@ -19,12 +19,21 @@ SERVERS = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.
 def test_a_journal_knows_who_had_the_traffic() -> None:
     stays = (
         Stay(color="blue", release="blue:a@1", since=100.0),
+        Stay(color="blue", release="blue:a@1", since=150.0),  # left, and come back to before anybody else was there
         Stay(color="blue", release="blue:a@2", since=200.0),
         Stay(color="green", release="green:a@1", since=300.0),
     )
     found = schedule_of_journal(Journal(target="banking-app", stays=stays))
-    assert found == Schedule((Switch(at=100.0, color="blue"), Switch(at=300.0, color="green")))
+    assert found == Schedule(
+        (Switch(at=100.0, color="blue"), Switch(at=300.0, color="green")), deploys=(Deploy(at=200.0, color="blue"),)
+    )
     assert [found.color_at(instant) for instant in (50.0, 100.0, 299.0, 300.0)] == ["blue", "blue", "blue", "green"]
+
+
+def test_a_file_of_switches_knows_no_new_revisions() -> None:
+    found = read_switches("s", "switches: [{at: 2026-11-01T10:00:00Z, to: green}]", TARGET)
+    assert isinstance(found, Schedule)
+    assert found.deploys is None
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def _firings(rule: Rule, points: Sequence[Point], actions: Sequence[Action]) -> 
     begun: Point | None = None
     last = 0.0
     for point in points:
-        is_same = begun is not None and point.color == begun.color
+        is_same = begun is not None and point.stay == begun.stay
         if begun is not None and (point.phase is not Phase.FIRING or not is_same):
             yield _firing(rule, begun, last, actions)
             begun = None
@@ -191,10 +191,10 @@ def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: floa
     """How often the rule would have begun to fire with another threshold."""
     rule = scaled(rule, factor)
     state: RuleState | None = None
-    color, fired = "", 0
+    stay, fired = -1, 0
     for point in points:
-        if point.color != color:
-            state, color = None, point.color  # another release starts from inactive
+        if point.stay != stay:
+            state, stay = None, point.stay  # another release starts from inactive
         limit = None if point.limit is None else point.limit * factor
         if state is None and point.value is not None and not _is_beyond(bounds_of(rule, limit), point.value):
             continue  # quicker than to judge it

@@ -15,7 +15,7 @@ from watchdog.core.durations import show_duration
 from watchdog.core.model import Outcome
 from watchdog.core.visible import clip, visible
 from watchdog.replay.findings import Finding, Firing
-from watchdog.replay.report import Change, Report, done_otherwise, only, when
+from watchdog.replay.report import DEPLOYS_UNKNOWN, Change, Report, done_otherwise, only, when
 
 COMMENT_BYTES = 60_000
 """GitHub takes 65,536 characters; bytes are never fewer, and the marker and the heading are counted in."""
@@ -92,9 +92,13 @@ def sections(report: Report, detail: Detail) -> Iterator[str]:
     """The lines of the report."""
     switches = sum(report.start < each.at <= report.end for each in report.schedule.switches)
     span = f"from {when(report.start)} to {when(report.end)}, {_count(switches, 'switch', 'switches')} of the traffic"
+    if report.deploys:
+        span += f" and {_count(len(report.deploys), 'new revision')}"
     yield f"{code(report.target.target)}: {report.slots:,} slots of {show_duration(report.target.interval)} {span}."
     if report.unknown_before is not None:
         yield f"Before that, from {when(report.unknown_before)} on, nobody knows who had the traffic: left out."
+    if report.deploys is None:
+        yield f"{DEPLOYS_UNKNOWN[0].upper()}{DEPLOYS_UNKNOWN[1:]}."
     if report.against:
         yield ""
         yield from _against(report, detail)

@@ -16,7 +16,9 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.visible import visible
 from watchdog.replay.findings import Finding, Firing, Matches
 from watchdog.replay.past import Schedule
+from watchdog.replay.story import Deploy
 
+DEPLOYS_UNKNOWN = "new revisions of a color are not known: all that ran between two switches is played as one"
 _SHOWN = 50  # switches, and firings of a rule
 
 
@@ -57,6 +59,12 @@ class Report:
     unknown_before: float | None = None
     left_out: tuple[Rule, ...] = ()
 
+    @property
+    def deploys(self) -> tuple[Deploy, ...] | None:
+        """The new revisions of the active color in its time; None when nobody knows of any."""
+        known = self.schedule.deploys
+        return None if known is None else tuple(each for each in known if self.start < each.at <= self.end)
+
 
 def as_text(report: Report) -> list[str]:
     """The lines of the report."""
@@ -70,6 +78,7 @@ def as_text(report: Report) -> list[str]:
         )
     lines += [f"  {when(each.at)}  {each.color} got the traffic" for each in switches[:_SHOWN]]
     lines += [f"  … and {_many(len(switches) - _SHOWN, 'switch', 'switches')} more"] if len(switches) > _SHOWN else []
+    lines += _deploys(report)
     lines += [f"  {rule.alert} is left out: {rule.server} keeps no past" for rule in report.left_out]
     for finding in report.findings:
         lines += ["", *_finding(finding, report)]
@@ -79,6 +88,15 @@ def as_text(report: Report) -> list[str]:
     ranges = _many(cost.prometheus, "range query", "range queries")
     asked = f"{ranges} of Prometheus, {_many(cost.elasticsearch, 'search', 'searches')} of Elasticsearch"
     return [visible(line) for line in [*lines, "", f"cost: {asked}, {cost.seconds:.1f} s"]]
+
+
+def _deploys(report: Report) -> list[str]:
+    deploys = report.deploys
+    if deploys is None:
+        return [f"  {DEPLOYS_UNKNOWN}"]
+    lines = [f"  {when(each.at)}  {each.color} got a new revision" for each in deploys[:_SHOWN]]
+    rest = len(deploys) - _SHOWN
+    return [*lines, f"  … and {_many(rest, 'new revision')} more"] if rest > 0 else lines
 
 
 def _many(number: int, one: str, many: str = "") -> str:
@@ -177,6 +195,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "slots": report.slots,
         "unknownBefore": None if report.unknown_before is None else show_instant(report.unknown_before),
         "switches": [{"at": show_instant(each.at), "to": each.color} for each in report.schedule.switches],
+        "deploys": None
+        if report.schedule.deploys is None
+        else [{"at": show_instant(each.at), "color": each.color} for each in report.schedule.deploys],
         "rules": [_finding_as_json(finding) for finding in report.findings],
         "leftOut": [{"alert": rule.alert, "asks": rule.server} for rule in report.left_out],
         "against": report.against or None,
