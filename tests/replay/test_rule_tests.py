@@ -348,6 +348,25 @@ def test_only_the_tests_that_match_are_run(play: Play) -> None:
     assert "no test matches 'c'" in play(two, only="c").err
 
 
+def test_coverage_counts_what_was_fed_and_lists_what_was_not(play: Play) -> None:
+    """Nobody asked Queue and Logs anything; after the switch they are too new to be asked, as every rule is."""
+    other = RULES_OF_STDDEV.replace("shop", "till").replace("web", "desk").replace("Queue", "Till")
+    Path("till.yaml").write_text(other)
+    said = play(
+        "rule_files: [shop.yaml, till.yaml]\ntests:\n  - target: shop\n"
+        "    input_results: [{alert: Errors, values: 0.01x9}]\n"
+        "    events: [{at: 1m, switch: blue}]\n    exp_actions: []\n",
+        coverage=True,
+    )
+    assert said.out.splitlines()[1:-1] == [
+        "Errors  4 of 8; never breach, error, pending, firing",
+        "Queue   0 of 8; no test feeds it",
+        "Logs    0 of 8; no test feeds it",
+        "Till    0 of 8; no test feeds it",
+        "4 of 32 outcomes and phases of 4 rules were reached",
+    ]
+
+
 def test_a_junit_file_has_a_case_for_each_test(play: Play) -> None:
     play(f"{ERRORS}    exp_actions: []\n", junit=Path("j.xml"))
     root = ET.parse("j.xml").getroot()  # noqa: S314 - our own file

@@ -19,6 +19,7 @@ from watchdog.commands.own_prometheus import EngineError, find_prometheus, own_p
 from watchdog.commands.servers import elasticsearch_at, prometheus_at
 from watchdog.commands.session import StopError, say, tell
 from watchdog.core.model import Measurement
+from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible
 from watchdog.replay.binding import RuleTest, bind, parse_test_file
@@ -71,13 +72,13 @@ class Result:
 
 def run_tests(options: Options) -> int:
     """Plays the tests and prints what they came to; returns the exit code."""
-    tests, problems = _load(options.paths)
-    if problems:
-        for problem in problems:
+    loaded = _load(options.paths)
+    if loaded.problems:
+        for problem in loaded.problems:
             tell(str(problem))
         return USAGE
     try:
-        wanted = [test for test in tests if re.search(options.only, test.name)]
+        wanted = [test for test in loaded.tests if re.search(options.only, test.name)]
     except re.error as error:
         tell(f"--run {options.only!r} is no regular expression: {error}")
         return USAGE
@@ -88,7 +89,7 @@ def run_tests(options: Options) -> int:
     try:
         check_place("--junit", options.junit)
         results = asyncio.run(_play_all(wanted, options))
-        return _report(results, options)
+        return _report(results, options, loaded.targets)
     except (EngineError, SettingsError, StopError) as error:
         tell(str(error))
         return USAGE
@@ -96,8 +97,18 @@ def run_tests(options: Options) -> int:
         return TERMINATED
 
 
-def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem | str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """The tests of some files, the targets of all rule files that they name, and what is wrong with them."""
+
+    tests: list[RuleTest]
+    targets: list[Target]
+    problems: list[Mistake | Problem | str]
+
+
+def _load(paths: Sequence[Path]) -> _Loaded:
     tests: list[RuleTest] = []
+    targets: list[Target] = []
     problems: list[Mistake | Problem | str] = []
     for path in _files(paths):
         try:
@@ -116,8 +127,9 @@ def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem
             continue
         found, wrong = bind(parsed, rules.targets)
         tests += found
+        targets += rules.targets
         problems += wrong
-    return tests, list(dict.fromkeys(problems))
+    return _Loaded(tests=tests, targets=targets, problems=list(dict.fromkeys(problems)))
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -178,11 +190,12 @@ async def play(test: RuleTest, start: float, engines: Engines) -> Played:
             return played
 
 
-def _report(results: Sequence[Result], options: Options) -> int:
+def _report(results: Sequence[Result], options: Options, targets: Sequence[Target]) -> int:
     for result in results:
         _show(result)
     if options.coverage:
-        for line in show_coverage(coverage(each.verdict.played for each in results if each.verdict is not None)):
+        played = [each.verdict.played for each in results if each.verdict is not None]
+        for line in show_coverage(coverage(targets, played)):
             say(line)
     if options.junit is not None:
         write_text("--junit", options.junit, junit(map(_line, results)))
