@@ -5,6 +5,7 @@ Law: 0 every test passed, 1 one failed, 2 something cannot be loaded; a test tha
 
 import asyncio
 import contextlib
+import math
 import re
 import signal
 import time
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from watchdog.commands.apart import apart_of
 from watchdog.commands.engines import DEADLINE, Engines
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place, write_text
@@ -34,9 +36,6 @@ from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
 DAY = 86_400.0
-APART = (
-    5 * DAY
-)  # seconds between two tests on one Prometheus, at least but for one day: the longest look back of a rule
 TERMINATED = 128 + signal.SIGTERM
 _SUFFIXES = (".test.yaml", ".test.yml")
 _MAX_BYTES = 1 << 20
@@ -141,7 +140,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]:
-    results, after = [], EPOCH
+    results, after, apart = [], EPOCH, apart_of(tests)
     async with _engines(tests, options) as engines:
         for test in tests:
             start, begun = first_slot(test, after=after), time.monotonic()
@@ -150,7 +149,8 @@ async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]
             except EngineError as failed:
                 verdict, error = None, str(failed)
             results.append(Result(test=test, seconds=time.monotonic() - begun, verdict=verdict, error=error))
-            after = (start + test.slots * test.target.interval + APART) // DAY * DAY
+            end = start + test.slots * test.target.interval
+            after = math.ceil((end + apart) / DAY) * DAY
     return results
 
 
