@@ -26,7 +26,7 @@ async def test_the_journal_says_who_had_the_traffic(desk: Desk, tmp_path: Path) 
     servers = ("--prometheus", NOBODY, "--elasticsearch", NOBODY, "--kubeconfig", str(desk.world.kubeconfig))
     page = tmp_path / "page.html"
     done = await desk.type("backtest", RULES, "--from", "2m", *servers, "--format", "json", "--html", str(page))
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 3, "nobody listens there"
     told = json.loads(done.stdout)
     assert [(each["at"], each["to"]) for each in told["switches"]] == [
         (show_instant(now - 9000), "blue"),

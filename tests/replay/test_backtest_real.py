@@ -271,7 +271,7 @@ def test_a_server_that_is_down_is_an_error_in_every_slot_and_none_is_skipped(
     past: Past, prometheus_server: PrometheusServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prometheus_server.kill()
-    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys, code=1)
+    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys, code=3)
     assert told["rules"][0]["outcomes"]["error"] == SLOTS + 1
     assert "cannot be asked" in told["rules"][0]["reasons"][0]["reason"]
 

@@ -51,6 +51,12 @@ class Sources:
     at: PrometheusSettings | None
     elasticsearch: ElasticsearchHistory | None
 
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The servers that were asked, and have not answered once."""
+        known = {"prometheus": self.prometheus, "elasticsearch": self.elasticsearch}
+        return tuple(name for name, each in known.items() if each and each.requests and not each.has_answered)
+
     @asynccontextmanager
     async def for_(self, target: Target) -> AsyncIterator[dict[str, _Source]]:
         """Who is asked about the past of each rule that has one, by alert. Each play of a target has its own."""

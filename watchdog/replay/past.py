@@ -131,15 +131,23 @@ def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Mist
     """The schedule in a file such as ``switches: [{at: 2026-11-01T10:00:00Z, to: green}]``, or its problems."""
     document = read_document(file, text)
     read = _read(document, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
-    if isinstance(read, tuple):
-        return read
     colors = " and ".join(target.colors)
     wrong = tuple(
-        mistake_in(document, ("switches", number, "to"), f"{quoted(entry.to)} is no color; there are {colors}")
-        for number, entry in enumerate(read.switches)
-        if entry.to not in target.colors
+        mistake_in(document, ("switches", number, "to"), f"{quoted(color)} is no color; there are {colors}")
+        for number, color in _named(document)
+        if color not in target.colors
     )
+    if isinstance(read, tuple):
+        return tuple(sorted({*read, *wrong}))
     return wrong or schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
+
+
+def _named(document: Document) -> Iterator[tuple[int, str]]:
+    """The colors that a file of switches names, well-formed or not."""
+    entries = document.value.get("switches") if isinstance(document.value, dict) else None
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict) and isinstance(entry.get("to"), str):
+            yield number, entry["to"]
 
 
 def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Mistake, ...]:

@@ -44,7 +44,7 @@ class Change:
 class Report:
     """A backtest. ``start`` and ``end`` are its first and last slot; ``slots`` is how many lie between them.
 
-    ``left_out`` are the rules that ask what keeps no past.
+    ``left_out`` are the rules that ask what keeps no past, ``silent`` the servers that have not answered once.
     """
 
     target: Target
@@ -58,6 +58,7 @@ class Report:
     changes: tuple[Change, ...] = field(default=())
     unknown_before: float | None = None
     left_out: tuple[Rule, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def deploys(self) -> tuple[Deploy, ...] | None:

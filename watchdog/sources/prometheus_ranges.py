@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -29,6 +30,7 @@ FEWEST_POINTS = 500
 SIDE_BY_SIDE = 2  # requests: people look at dashboards, and a range is work
 _KEPT = 3  # ranges of one expression: the one in use, the next one, and one before
 _TOO_MUCH = ("too many samples", "timed out", "timeout", "parts; aggregate", "MiB; aggregate")
+_LOOKED_AT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})  # a query that cannot be answered
 _ALMOST = 1e-6  # of a step: instants are sums of floats
 
 
@@ -36,7 +38,7 @@ class Ranges:
     """A Prometheus that is asked about instants until ``end`` (Unix seconds). To be used from one event loop.
 
     It is quickest when they are asked for in their order: the next range is fetched while one is in use. ``requests``
-    counts what was asked.
+    counts what was asked, and ``has_answered`` says whether anything was looked at, were it to be refused.
     """
 
     def __init__(self, settings: PrometheusSettings, *, end: float) -> None:
@@ -50,6 +52,7 @@ class Ranges:
         self._session: aiohttp.ClientSession | None = None
         self._free = asyncio.Semaphore(SIDE_BY_SIDE)
         self.requests = 0
+        self.has_answered = False
 
     async def close(self) -> None:
         """Closes the connections, and asks for nothing any more."""
@@ -128,9 +131,13 @@ class Ranges:
         """The series of a range that is asked for at once. Raises AnswerError, CredentialsError."""
         proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
         try:
-            return read_range(await self._answer(expr, first, first + (points - 1) * step, step, proof=proof))
+            answer = await self._answer(expr, first, first + (points - 1) * step, step, proof=proof)
+            self.has_answered |= answer.status in _LOOKED_AT
+            series = read_range(answer)
         except AnswerError as error:
             raise AnswerError(without(proof.secrets, str(error)), trouble=error.trouble, wait=error.wait) from None
+        self.has_answered = True
+        return series
 
     async def _answer(self, expr: str, first: float, last: float, step: float, *, proof: Proof) -> Answer:
         context = self._handshake.context()
