@@ -105,6 +105,7 @@ def sections(report: Report, detail: Detail) -> Iterator[str]:
     yield ""
     yield from _rules(report, detail)
     yield from _firings(report, detail)
+    yield from _releases(report.findings[: detail.rules], detail)
     yield from _sweep(report.findings[: detail.rules], detail)
     if detail.reasons:
         yield from _reasons(report.findings[: detail.rules])
@@ -237,6 +238,21 @@ def _firings(report: Report, detail: Detail) -> Iterator[str]:
         for each in finding.firings[: detail.firings]:
             yield f"- {code(finding.rule.alert)} {_firing(each)}"
         if (more := len(finding.firings) - detail.firings) > 0:
+            yield f"- {code(finding.rule.alert)} {more:,} more, cut to keep this short"
+    yield from _FOLDED_END
+
+
+def _releases(findings: Sequence[Finding], detail: Detail) -> Iterator[str]:
+    told = [(finding, each) for finding in findings if len(finding.releases) > 1 for each in finding.releases]
+    if not told or not detail.firings:
+        return
+    yield from _folded_open("By release")
+    for finding in findings:
+        ours = [each for owner, each in told if owner is finding]
+        for each in ours[: detail.firings]:
+            did = f"fired {_count(each.firings, 'time')} in {_count(each.slots, 'slot')}"
+            yield f"- {code(finding.rule.alert)} from {when(each.at)} on, {code(each.color)}: {did}"
+        if (more := len(ours) - detail.firings) > 0:
             yield f"- {code(finding.rule.alert)} {more:,} more, cut to keep this short"
     yield from _FOLDED_END
 

@@ -14,12 +14,13 @@ from watchdog.core.instant import show_instant
 from watchdog.core.model import Outcome
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.visible import visible
-from watchdog.replay.findings import Finding, Firing, Matches
+from watchdog.replay.findings import Finding, Firing, Matches, Release
 from watchdog.replay.past import Schedule
 from watchdog.replay.story import Deploy
 
 DEPLOYS_UNKNOWN = "new revisions of a color are not known: all that ran between two switches is played as one"
-_SHOWN = 50  # switches, and firings of a rule
+NO_SWEEP = "not known, since every multiple of 0 is 0"
+_SHOWN = 50  # switches, firings of a rule, and releases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +128,21 @@ def _finding(finding: Finding, report: Report) -> Iterator[str]:
         nearest = finding.closest
         share = f"{nearest.share:.0%} of the threshold"
         yield f"  closest without firing: {nearest.value:g} at {when(nearest.at)}, {share}"
-    if finding.sweep:
-        swept = ", ".join(f"{factor:g}x: {count}" for factor, count in finding.sweep)
-        yield f"  firings with another threshold: {swept}"
+    swept = ", ".join(f"{factor:g}x: {count}" for factor, count in finding.sweep)
+    yield f"  firings with another threshold: {swept or NO_SWEEP}"
+    if len(finding.releases) > 1:
+        yield "  by release:"
+        yield from (f"    {_release(each)}" for each in finding.releases[:_SHOWN])
+        if len(finding.releases) > _SHOWN:
+            yield f"    … and {len(finding.releases) - _SHOWN} more"
     if finding.matches is not None:
         yield from _matches(finding.matches)
+
+
+def _release(release: Release) -> str:
+    shares = ", ".join(f"{outcome} {release.counts[outcome] / release.slots:.2%}" for outcome in Outcome)
+    told = f"{release.color}, {_many(release.slots, 'slot')}: {shares}"
+    return f"{when(release.at)}  {told}; fired {_many(release.firings, 'time')}"
 
 
 def _firing(firing: Firing) -> str:
@@ -232,6 +243,17 @@ def _finding_as_json(finding: Finding) -> dict[str, Any]:
         if nearest is None
         else {"at": show_instant(nearest.at), "value": nearest.value, "share": nearest.share},
         "sweep": [{"factor": factor, "firings": count} for factor, count in finding.sweep],
+        "releases": [
+            {
+                "from": show_instant(each.at),
+                "to": show_instant(each.until),
+                "color": each.color,
+                "slots": each.slots,
+                "outcomes": {outcome.value: count for outcome, count in each.counts.items()},
+                "firings": each.firings,
+            }
+            for each in finding.releases
+        ],
         "incidents": None
         if matches is None
         else {
