@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.typed import type_command
+from tests.sources.asking import PRODUCT
+from tests.sources.raw_server import http, sending, serving
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import PrometheusServer, Series
 from watchdog.commands.inquiry import ASKED_BY
@@ -111,6 +114,11 @@ def test_a_table_of_the_values_now(tmp_path: Path, capsys: pytest.CaptureFixture
     ]
 
 
+ESQL = """\
+  - alert: Counted
+    elasticsearch: {esql: "FROM logs-shop | STATS COUNT(*)"}
+    threshold: {max: 100}
+"""
 EVERY_KIND = (
     HEAD
     + """\
@@ -198,16 +206,49 @@ def test_F01_a_server_that_is_not_there_is_no_mistake_of_the_file(
 ) -> None:
     monkeypatch.setenv("WATCHDOG_PROMETHEUS__URL", prometheus_server.url)
     monkeypatch.setenv("WATCHDOG_ELASTICSEARCH__URLS", NOBODY)
-    file = written(tmp_path, RULES)
+    file = written(tmp_path, RULES + ESQL)
     assert check_online([file], form="text") == 3
     told = capsys.readouterr()
-    assert "R603" not in told.out
-    assert [re.split(r" {2,}", line)[1:6] for line in told.out.splitlines()[-3:]] == [
+    assert "R60" not in told.out
+    assert [re.split(r" {2,}", line)[1:6] for line in told.out.splitlines()[-4:]] == [
         ["Errors", "blue", "1", "-", "ok"],
         ["Errors", "green", "3", "-", "breach"],
         ["Logs", "-", "-", "-", "unreachable"],
+        ["Counted", "-", "-", "-", "unreachable"],
     ]
     assert "Elasticsearch at http://127.0.0.1:1 refuses the connection" in told.err
+
+
+def test_F01_a_prometheus_that_is_not_there_is_no_mistake_of_an_expression_without_a_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WATCHDOG_PROMETHEUS__URL", NOBODY)
+    monkeypatch.delenv("WATCHDOG_ELASTICSEARCH__URLS", raising=False)
+    rule = "  - {alert: Constant, prometheus: {expr: vector(1)}, threshold: {max: 2}}\n"
+    assert check_online([written(tmp_path, HEAD + rule)], form="text") == 3
+    assert "R604" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(http({"error": "who?"}, status=401, headers=PRODUCT), 3, id="no credentials"),
+        pytest.param(http({"error": "busy"}, status=429, headers=PRODUCT), 3, id="too busy"),
+        pytest.param(http("<p>bad gateway", status=502, content_type="text/html"), 3, id="a proxy in its place"),
+        pytest.param(http({"version": "1"}), 3, id="something else in its place"),
+        pytest.param(http({"error": "no such index"}, status=404, headers=PRODUCT), 1, id="no such index"),
+        pytest.param(http({"error": "cannot parse"}, status=400, headers=PRODUCT), 1, id="no query"),
+        pytest.param(http({"columns": 1}, headers=PRODUCT), 1, id="no number"),
+    ],
+)
+async def test_a_refused_query_is_a_mistake_of_the_file_and_a_refused_question_is_none(
+    answer: bytes, code: int, tmp_path: Path
+) -> None:
+    async with serving(sending(answer)) as server:
+        done = await type_command(
+            "check", "--online", written(tmp_path, HEAD + ESQL), WATCHDOG_ELASTICSEARCH__URLS=server.url
+        )
+    assert (done.exit_code, "R604" in done.stdout) == (code, code == 1), done.output
 
 
 LUCENE = (

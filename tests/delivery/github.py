@@ -68,8 +68,9 @@ class GitHub:
         if is_write and token == READER:
             return _says(403, "Resource not accessible by integration")
         status, is_done = self._trouble(request.method if request.path != "/graphql" else "GRAPHQL")
-        answer: web.StreamResponse = await handler(request) if status == 200 or is_done else _says(status, "trouble")
-        return answer if status == 200 else _says(status, "trouble", self.headers)
+        said = f"trouble with {token}"  # a proxy may repeat it
+        answer: web.StreamResponse = await handler(request) if status == 200 or is_done else _says(status, said)
+        return answer if status == 200 else _says(status, said, self.headers)
 
     def _trouble(self, method: str) -> tuple[int, bool]:
         waiting = self.troubles.get(method)

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.prometheus import STALE, PrometheusServer, Series
 from watchdog.commands.backtest import run_backtest
 from watchdog.commands.backtest_input import Hindsight, Options
+from watchdog.commands.past import Past as Played
+from watchdog.commands.past import sources_of
 from watchdog.core.instant import show_instant
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.slots import slot_at
-from watchdog.settings import PrometheusSettings
+from watchdog.replay.past import schedule_of
+from watchdog.replay.story import Deploy, Switch
+from watchdog.settings import PrometheusSettings, Settings
 from watchdog.sources.prometheus_history import PrometheusHistory
 from watchdog.sources.prometheus_ranges import MOST_POINTS, Ranges
 
@@ -142,6 +147,32 @@ def test_a_switch_starts_a_release_of_its_own(past: Past, tmp_path: Path, capsys
     assert first["at"] == show_instant(past.at(53))
 
 
+async def test_a_new_revision_starts_anew_as_it_does_live_F17(past: Past) -> None:
+    """Two bad slots of one revision and one of the next are no bad minute of either."""
+    target = target_of(past.text.replace("for: 30s", "for: 90s"))
+    green = schedule_of([Switch(at=0.0, color="green")])
+    known = replace(green, deploys=(Deploy(at=past.at(0) - 60, color="green"), Deploy(at=past.at(55), color="green")))
+    options = {"prometheus_url": past.server.url, "elasticsearch_url": ""}
+    async with sources_of(Settings(_env_file=None), end=past.at(SLOTS), **options) as sources:
+        played = [Played(sources, each, past.at(0), past.at(SLOTS)) for each in (green, known)]
+        (before,), (after,) = [(await each.play(target, incidents=None))[0] for each in played]
+    assert [each.at for each in before.firings] == [past.at(56)]
+    assert list(after.firings) == []
+    assert (dict(before.sweep)[1.0], dict(after.sweep)[1.0]) == (1, 0)
+
+
+def test_nobody_knows_of_new_revisions_but_the_journal(
+    past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = past.options(tmp_path, hindsight=Hindsight(active="green"))
+    unknown = "new revisions of a color are not known: all that ran between two switches is played as one"
+    assert run_backtest(options) == 0
+    assert f"\n  {unknown}\n" in capsys.readouterr().out
+    assert run_backtest(replace(options, form="markdown")) == 0
+    assert f"{unknown[0].upper()}{unknown[1:]}." in capsys.readouterr().out
+    assert report(replace(options, form="json"), capsys)["deploys"] is None
+
+
 def test_who_had_the_traffic_is_found_in_a_metric(
     past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,7 +271,7 @@ def test_a_server_that_is_down_is_an_error_in_every_slot_and_none_is_skipped(
     past: Past, prometheus_server: PrometheusServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prometheus_server.kill()
-    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys, code=1)
+    told = report(past.options(tmp_path, hindsight=Hindsight(active="green"), form="json"), capsys, code=3)
     assert told["rules"][0]["outcomes"]["error"] == SLOTS + 1
     assert "cannot be asked" in told["rules"][0]["reasons"][0]["reason"]
 

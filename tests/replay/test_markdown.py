@@ -20,7 +20,7 @@ from watchdog.core.visible import clip, visible
 from watchdog.replay.findings import Finding, Firing, find
 from watchdog.replay.markdown import as_markdown, cell, code, plainly
 from watchdog.replay.past import Schedule
-from watchdog.replay.report import Change, Cost, Report, as_text
+from watchdog.replay.report import Change, Cost, Report, as_json, as_text
 from watchdog.replay.story import Switch
 from watchdog.replay.track import Track
 
@@ -108,6 +108,35 @@ def test_what_nobody_saw_is_no_proof_that_nothing_changes() -> None:
     same = Change(alert="ErrorRatio", before=(), after=())
     text = as_markdown(report(blind, against="main", changes=(same,)))
     assert "no difference is seen**: each rule fires as before, but of 1 rule nothing is known." in text
+
+
+@pytest.mark.parametrize("threshold", [{"max": 0}, {"min": 0}, {"min": 0, "max": 0}])
+def test_a_multiple_of_nothing_is_no_other_threshold(threshold: dict[str, float]) -> None:
+    found = finding(*EIGHT, threshold=threshold)
+    assert found.sweep == ()
+    told = "firings with another threshold: not known, since every multiple of 0 is 0"
+    assert f"  {told}" in as_text(report(found))
+    assert "Firings with another threshold" not in as_markdown(report(found))
+    assert finding(*EIGHT, threshold=threshold | {"max": 1}).sweep
+
+
+def test_each_release_has_figures_of_its_own() -> None:
+    second = [
+        replace(each, key="of the next release", slot=each.slot + 7 * INTERVAL) for each in EIGHT[4:] if each.slot
+    ]
+    found = finding(*EIGHT, *second)
+    played = report(found)
+    first, last = as_json(played)["rules"][0]["releases"]
+    assert first["outcomes"] == {"breach": 2, "ok": 3, "insufficient": 1, "nodata": 1, "error": 0}
+    assert (first["color"], first["slots"], first["firings"]) == ("green", 7, 1)
+    assert (first["from"], first["to"]) == ("2027-01-15T08:00:00.000Z", "2027-01-15T08:01:30.000Z")
+    assert (last["from"], last["slots"], last["firings"]) == ("2027-01-15T08:02:45.000Z", 3, 0)
+    line = (
+        "2027-01-15T08:02:45Z  green, 3 slots: breach 0.00%, ok 33.33%, insufficient 33.33%, nodata 33.33%, error 0.00%"
+    )
+    assert f"    {line}; fired 0 times" in as_text(played)
+    assert "- `ErrorRatio` from 2027-01-15T08:02:45Z on, `green`: fired 0 times in 3 slots" in as_markdown(played)
+    assert "release" not in "\n".join(as_text(report(finding(*EIGHT))))
 
 
 def test_rules_without_a_past_are_named() -> None:

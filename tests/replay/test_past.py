@@ -1,5 +1,6 @@
 """What is known of the past beside the measurements, and how commands for it are refused."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from watchdog.commands.backtest import run_backtest
 from watchdog.commands.backtest_input import Hindsight, Options
 from watchdog.core.journal import Journal, Stay
 from watchdog.replay.past import Incident, Schedule, read_incidents, read_switches, schedule_of_journal
-from watchdog.replay.story import Switch
+from watchdog.replay.story import Deploy, Switch
 
 TARGET = target()
 SERVERS = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.1:9"}  # nobody listens there
@@ -19,12 +20,21 @@ SERVERS = {"prometheus": "http://127.0.0.1:9", "elasticsearch": "http://127.0.0.
 def test_a_journal_knows_who_had_the_traffic() -> None:
     stays = (
         Stay(color="blue", release="blue:a@1", since=100.0),
+        Stay(color="blue", release="blue:a@1", since=150.0),  # left, and come back to before anybody else was there
         Stay(color="blue", release="blue:a@2", since=200.0),
         Stay(color="green", release="green:a@1", since=300.0),
     )
     found = schedule_of_journal(Journal(target="banking-app", stays=stays))
-    assert found == Schedule((Switch(at=100.0, color="blue"), Switch(at=300.0, color="green")))
+    assert found == Schedule(
+        (Switch(at=100.0, color="blue"), Switch(at=300.0, color="green")), deploys=(Deploy(at=200.0, color="blue"),)
+    )
     assert [found.color_at(instant) for instant in (50.0, 100.0, 299.0, 300.0)] == ["blue", "blue", "blue", "green"]
+
+
+def test_a_file_of_switches_knows_no_new_revisions() -> None:
+    found = read_switches("s", "switches: [{at: 2026-11-01T10:00:00Z, to: green}]", TARGET)
+    assert isinstance(found, Schedule)
+    assert found.deploys is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +129,32 @@ def test_a_past_of_which_nobody_knows_anything_is_no_success(
     """A job that is green then would say that the rule has done no harm."""
     (rules := tmp_path / "shop.yaml").write_text(RULES)
     options = Options(rules=rules, since="1h", hindsight=Hindsight(active="green"), **SERVERS)  # type: ignore[arg-type] # as named
-    assert run_backtest(options) == 1
+    assert run_backtest(options) == 3
     said = capsys.readouterr()
     assert "error 100.00%" in said.out, "the report is printed all the same"
-    assert "nothing was learnt about Errors, Queue, Logs: each question failed" in said.err
+    assert "nothing was learnt about Errors, Queue: prometheus did not answer" in said.err
+    assert "nothing was learnt about Logs: elasticsearch did not answer" in said.err
+
+
+@pytest.mark.parametrize("revision", ["nonsense", "HEAD~9", "not a name", "HEAD:shop.yaml"])
+def test_a_revision_that_there_is_not_is_said_to_be_none(
+    revision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (rules := tmp_path / "shop.yaml").write_text(RULES)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "shop.yaml"], ["commit", "-qm", "rules"]):
+        subprocess.run([*git, *command], check=True)
+    assert run_backtest(Options(rules=rules, since="1h", against=revision)) == 2
+    assert capsys.readouterr().err == f"--against {revision}: there is no revision '{revision}' here\n"
+
+
+def test_all_that_is_wrong_with_a_file_of_switches_is_told_at_once() -> None:
+    text = "switches:\n  - {at: 2026-11-01, to: red}\n  - {at: 2026-11-01T10:00:00Z, to: grey}\n  - {to: green}\n"
+    found = read_switches("s", text, TARGET)
+    assert not isinstance(found, Schedule)
+    assert [str(each).partition(";")[0] for each in found] == [
+        "s:2:10: this is not what is needed here",
+        "s:2:26: 'red' is no color",
+        "s:3:36: 'grey' is no color",
+        "s:4:5: this is not what is needed here",
+    ]

@@ -38,6 +38,49 @@ def test_series_are_computed_by_a_prometheus_that_the_command_starts(
     assert "computed by Prometheus at http://127.0.0.1:" in said.err
 
 
+FAR = """
+target: shop
+namespace: shop
+services: [{name: web, deployment: "web-{{ color }}"}]
+rules:
+  - alert: Queue
+    prometheus: {expr: 'EXPR'}
+    threshold: {max: 1}
+    initial_delay: 0s
+"""
+TWICE = """
+  - {name: first, input_series: [{series: 'x_total{color="green"}', values: '0+4000x10'}], exp_actions: []}
+  - name: second
+    input_series: [{series: 'x_total{color="green"}', values: '0+2x10'}]
+    exp_state: [{eval_time: 2m30s, rules: {Queue: {value: 20}}}]
+  - {name: third, input_series: [{series: 'x_total{color="green"}', values: '0+4000x10'}], exp_actions: []}
+"""
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        pytest.param('sum(x_total{color="{{ color }}"} - x_total{color="{{ color }}"} offset 2m30s)', id="near"),
+        pytest.param('sum(max_over_time(x_total{color="{{ color }}"}[7d]))', id="a range of a week"),
+        pytest.param(
+            'sum(x_total{color="{{ color }}"}) * (max_over_time(sum(x_total{color="{{ color }}"})[6d:30s]) < bool 100)',
+            id="a subquery",
+        ),
+        pytest.param(
+            'sum(x_total{color="{{ color }}"}) + (sum(max_over_time(x_total{color="{{ color }}"}[1d] offset 4d12h)) or '
+            "vector(0))",
+            id="an offset",
+        ),
+    ],
+)
+def test_no_test_sees_another_however_far_a_rule_looks(
+    expr: str, play: Play, prometheus_server: PrometheusServer
+) -> None:
+    binary = Path(str(prometheus_server.child.command[0]))
+    said = play(TWICE, rules=FAR.replace("EXPR", expr), prometheus_binary=binary)
+    assert (said.code, said.out.splitlines()[-1]) == (0, "3 passed, 0 failed"), said.out
+
+
 def test_a_prometheus_on_path_is_used(play: Play, prometheus_server: PrometheusServer) -> None:
     folder = Path(str(prometheus_server.child.command[0])).parent
     assert play(SERIES, rules=RULES_OF_STDDEV, path=str(folder)).code == 0

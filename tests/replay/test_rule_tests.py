@@ -171,6 +171,54 @@ def test_what_does_not_come_as_expected_is_told_at_its_place(play: Play, expecta
             id="a fault that is none",
         ),
         pytest.param(
+            f"{ERRORS}    exp_state: [{{eval_time: 1m}}]",
+            "t.test.yaml:5:17: this expects nothing, so it could not fail; add active, decision or rules",
+            id="a state that expects nothing",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_state: [{{eval_time: 1m, rules: {{Errors: {{}}}}}}]",
+            "t.test.yaml:5:49: this expects nothing of Errors, so it could not fail; add phase, outcome or value",
+            id="a rule of which nothing is expected",
+        ),
+        pytest.param(
+            f"{ERRORS}    interval: 1m\n    exp_actions: []",
+            "t.test.yaml:5:15: interval says how far apart the values of input_series are, and there are none; "
+            "input_results have one value a slot, each 15s",
+            id="an interval of nothing",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_actions: []\n    faults: [{{fault: timeout, from: 0s, to: 1m, alert: Queue}}]",
+            "t.test.yaml:6:14: this fault spoils no answer: no input of this test reaches Queue",
+            id="a fault of a rule that no input reaches",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_actions: []\n    faults: [{{fault: timeout, from: 0s, to: 1m, source: elasticsearch}}]",
+            "t.test.yaml:6:14: this fault spoils no answer: no input of this test reaches a rule on elasticsearch",
+            id="a fault of a source that no input speaks of",
+        ),
+        pytest.param(
+            "  - exp_actions: []\n    faults: [{fault: timeout, from: 0s, to: 1m}]",
+            "t.test.yaml:4:14: this fault spoils no answer: no input of this test reaches a rule",
+            id="a fault in a test without inputs",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_actions: []\n    faults: [{{fault: timeout, from: 2m30s, to: 5m}}]",
+            "t.test.yaml:6:14: this fault spoils no answer: from 2m30s to 5m there is no slot; they are each 15s, and "
+            "the last one is at 2m15s",
+            id="a fault after the end",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_actions: []\n    faults: [{{fault: timeout, from: 16s, to: 30s}}]",
+            "this fault spoils no answer: from 16s to 30s there is no slot; they are each 15s",
+            id="a fault between two slots",
+        ),
+        pytest.param(
+            f"{ERRORS}    exp_actions: []\n    restarts: [{{at: 15s, down: 1m}}]\n"
+            "    faults: [{fault: timeout, from: 15s, to: 1m}]",
+            "this fault spoils no answer: from 15s to 1m nobody looks: the watchdog is down",
+            id="a fault while nobody looks",
+        ),
+        pytest.param(
             "rule_files: [no.yaml]\ntests: [{exp_actions: []}]",
             "no.yaml:1:1: ",
             id="a rule file that is not there",
@@ -201,6 +249,40 @@ def test_an_expectation_that_nothing_was_measured_for_is_called_vacuous(play: Pl
     assert said.code == 0
     assert "t.test.yaml:4:70: vacuous: nothing was measured for Errors until then" in said.out
     assert said.out.splitlines()[-1] == "1 passed, 0 failed, 1 vacuous"
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    ["active: green, decision: nothing_firing", "active: green", "decision: nothing_firing"],
+)
+def test_a_rest_that_nothing_could_have_disturbed_is_called_vacuous(play: Play, expectation: str) -> None:
+    said = play(f"  - exp_state: [{{eval_time: 1m, {expectation}}}]\n")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == f"1 passed, 0 failed, {1 + expectation.count(',')} vacuous"
+    assert "t.test.yaml:3:" in said.out
+    assert "vacuous: nothing was measured for any rule until then" in said.out
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        pytest.param("events: [{at: 30s, switch: blue}], exp_state: [{eval_time: 1m, active: blue}]", id="a switch"),
+        pytest.param("events: [{at: 30s, pause: wait}], exp_state: [{eval_time: 1m, active: green}]", id="a pause"),
+        pytest.param("exp_state: [{eval_time: 1m, active: green}], restarts: [{at: 30s}]", id="a restart"),
+        pytest.param(
+            "input_results: [{alert: Errors, values: 0.2x9}], faults: [{fault: timeout, from: 0s, to: 5m}], "
+            "exp_state: [{eval_time: 1m, decision: nothing_firing}]",
+            id="an outage",
+        ),
+        pytest.param(
+            "input_results: [{alert: Errors, values: 0.01x9}], exp_state: [{eval_time: 1m, decision: nothing_firing}]",
+            id="a measurement",
+        ),
+    ],
+)
+def test_a_rest_that_something_could_have_disturbed_is_no_vacuous_one(play: Play, test: str) -> None:
+    said = play(f"  - {{{test}}}\n")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "1 passed, 0 failed"), said.out
 
 
 @pytest.mark.parametrize(
@@ -264,6 +346,25 @@ def test_only_the_tests_that_match_are_run(play: Play) -> None:
     two = f"{ERRORS}    exp_actions: []\n" + ERRORS.replace("name: a", "name: b") + "    exp_actions: []\n"
     assert play(two, only="^b$").out.splitlines()[-1] == "0 passed, 1 failed"
     assert "no test matches 'c'" in play(two, only="c").err
+
+
+def test_coverage_counts_what_was_fed_and_lists_what_was_not(play: Play) -> None:
+    """Nobody asked Queue and Logs anything; after the switch they are too new to be asked, as every rule is."""
+    other = RULES_OF_STDDEV.replace("shop", "till").replace("web", "desk").replace("Queue", "Till")
+    Path("till.yaml").write_text(other)
+    said = play(
+        "rule_files: [shop.yaml, till.yaml]\ntests:\n  - target: shop\n"
+        "    input_results: [{alert: Errors, values: 0.01x9}]\n"
+        "    events: [{at: 1m, switch: blue}]\n    exp_actions: []\n",
+        coverage=True,
+    )
+    assert said.out.splitlines()[1:-1] == [
+        "Errors  4 of 8; never breach, error, pending, firing",
+        "Queue   0 of 8; no test feeds it",
+        "Logs    0 of 8; no test feeds it",
+        "Till    0 of 8; no test feeds it",
+        "4 of 32 outcomes and phases of 4 rules were reached",
+    ]
 
 
 def test_a_junit_file_has_a_case_for_each_test(play: Play) -> None:

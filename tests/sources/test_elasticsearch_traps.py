@@ -309,6 +309,16 @@ async def test_a_secret_that_the_server_echoes_is_not_shown() -> None:
     assert (await reason_of(behave, **settings)).endswith("(HTTP 400): Basic *** ***")
 
 
+async def test_a_secret_that_a_shard_echoes_is_not_shown() -> None:
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        failures = [{"reason": {"type": "refused", "reason": asked.headers["authorization"]}}]
+        shards = {"total": 2, "successful": 1, "skipped": 0, "failed": 1, "failures": failures}
+        writer.write(http(found(matches=3, _shards=shards), headers=PRODUCT))
+
+    settings = {"username": "bank", "password": "hunter2hunter2"}
+    assert await reason_of(behave, **settings) == "answered from 1 of 2 shards: refused: Basic ***"
+
+
 async def test_a_closed_source_measures_nothing() -> None:
     async with serving(sending(FINE)) as server, elasticsearch(server.url) as source:
         await measured(source, lucene())

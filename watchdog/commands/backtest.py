@@ -16,7 +16,7 @@ from watchdog.commands.backtest_input import (
     span_of,
     target_of,
 )
-from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
+from watchdog.commands.exit_codes import FINDINGS, OK, UNREACHABLE, USAGE
 from watchdog.commands.files import check_place, write_text
 from watchdog.commands.past import Past, changes, check_sources, sources_of, without_past
 from watchdog.commands.session import StopError
@@ -48,10 +48,20 @@ def run_backtest(options: Options) -> int:
     else:
         for line in as_text(report):
             say(line)
-    if unknown := [each.rule.alert for each in report.findings if each.share(Outcome.ERROR) == 1]:
+    return _learnt(report)
+
+
+def _learnt(report: Report) -> int:
+    """Tells about which rules nothing was learnt; returns the exit code."""
+    for server in report.silent:
+        asking = [each.rule.alert for each in report.findings if each.rule.server == server]
+        tell(f"nothing was learnt about {', '.join(asking) or 'what it was before'}: {server} did not answer")
+    known = [each for each in report.findings if each.rule.server not in report.silent]
+    if unknown := [each.rule.alert for each in known if each.share(Outcome.ERROR) == 1]:
         tell(f"nothing was learnt about {', '.join(unknown)}: each question failed")
-        return FINDINGS
-    return OK
+    if report.silent:
+        return UNREACHABLE
+    return FINDINGS if unknown else OK
 
 
 async def backtest(options: Options, settings: Settings) -> Report:
@@ -77,6 +87,7 @@ async def backtest(options: Options, settings: Settings) -> Report:
             elasticsearch=sources.elasticsearch.requests if sources.elasticsearch is not None else 0,
             seconds=time.monotonic() - begun,
         )
+        silent = sources.silent
     return Report(
         target=target,
         start=first,
@@ -88,5 +99,6 @@ async def backtest(options: Options, settings: Settings) -> Report:
         against=options.against,
         changes=() if before is None else changes(others[0] if others else (), findings),
         left_out=without_past(target),
+        silent=silent,
         unknown_before=start if first > start else None,
     )

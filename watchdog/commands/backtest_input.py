@@ -35,6 +35,8 @@ from watchdog.replay.story import Switch
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings
 from watchdog.sources.answer import AnswerError
+from watchdog.sources.credentials import CredentialsError
+from watchdog.sources.failure import sentence
 
 MOST_SLOTS = 10_000_000
 WHO = (
@@ -179,8 +181,9 @@ async def _schedule_of_metric(options: Options, target: Target, sources: Sources
         expr = fill(options.hindsight.active_metric, names)
         series = await sources.prometheus.series(expr, start=start, step=target.interval)
         found = schedule_of_series(series, target)
-    except AnswerError as error:
-        raise StopError(f"--active-metric: Prometheus {error}", UNREACHABLE) from error
+    except (AnswerError, CredentialsError) as error:
+        said = sentence(f"--active-metric: {sources.prometheus.server} {error}")
+        raise StopError(said, UNREACHABLE) from error
     if found is None:
         colors = " or ".join(target.colors)
         raise StopError(f"--active-metric yields no series with a label color that is {colors}", FINDINGS)

@@ -28,9 +28,12 @@ from watchdog.sim.elasticsearch.documents import DocumentStore
 from watchdog.sim.prometheus.api import prometheus_app
 from watchdog.sim.prometheus.series import STALE, SeriesStore, labels_of
 from watchdog.sim.server import LoopbackServer
+from watchdog.sources.answer import AnswerError, quote
 from watchdog.sources.compare import source_of
-from watchdog.sources.credentials import prove
+from watchdog.sources.credentials import CredentialsError, Proof, prove
 from watchdog.sources.elasticsearch import ElasticsearchSource
+from watchdog.sources.failure import sentence
+from watchdog.sources.http_answer import read_answer, why_broken
 from watchdog.sources.prometheus import PrometheusSource
 
 DEADLINE = 60.0  # seconds for one query: a test has time
@@ -111,10 +114,10 @@ class _RealSeries(contextlib.AbstractAsyncContextManager["_RealSeries"]):
         self._settings = settings
 
     async def __aenter__(self) -> Self:
-        proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
+        proof = _proof(self._settings, f"Prometheus at {self._settings.url}", token_scheme="Bearer")  # noqa: S106
         async with aiohttp.ClientSession() as session:
             for body in requests_of(self._series):
-                await self._write(session, body, {**HEADERS, **proof.headers})
+                await self._write(session, body, proof)
         self._source = PrometheusSource(self._settings)
         return self
 
@@ -125,14 +128,17 @@ class _RealSeries(contextlib.AbstractAsyncContextManager["_RealSeries"]):
         source = source_of(rule, self._source, colors=self._colors)
         return await source.measure(rule, color=color, namespace=namespace, slot=slot)
 
-    async def _write(self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]) -> None:
+    async def _write(self, session: aiohttp.ClientSession, body: bytes, proof: Proof) -> None:
         url = f"{self._settings.url}/api/v1/write"
         try:
-            async with session.post(url, data=body, headers=headers) as response:
-                said = "" if response.ok else f"HTTP {response.status}: {(await response.text()).strip()[:300]}"
+            async with session.post(url, data=body, headers={**HEADERS, **proof.headers}) as response:
+                answer = None if response.ok else await read_answer(response)
+        except AnswerError as error:
+            raise EngineError(f"{url} {error}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise EngineError(f"{url} cannot be written to ({error})") from None
-        if said:
+            raise EngineError(f"{url} cannot be written to: it {why_broken(error)}") from None
+        if answer is not None:
+            said = sentence(f"HTTP {answer.status}: {quote(answer.body)}", secrets=proof.secrets)
             raise EngineError(
                 f"{url} refuses the series of the test ({said}); give an empty Prometheus that was started with "
                 "--web.enable-remote-write-receiver"
@@ -171,11 +177,13 @@ class _RealDocuments(contextlib.AbstractAsyncContextManager["_RealDocuments"]):
         self._coming = [*reversed(documents)]
         self._indices = {index: index for index in indices}
         self._settings = settings
+        self._server = f"Elasticsearch at {settings.urls[0]}"
         self._made: list[str] = []
         self._arriving = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
+        proof = _proof(self._settings, self._server, token_scheme="ApiKey")  # noqa: S106 - no secret
+        self._secrets = proof.secrets
         self._session = aiohttp.ClientSession(self._settings.urls[0], headers=proof.headers)
         self._source = ElasticsearchSource(self._settings)
         try:
@@ -206,7 +214,7 @@ class _RealDocuments(contextlib.AbstractAsyncContextManager["_RealDocuments"]):
             return
         answer = await self._ask("POST", "/_bulk?refresh=true", "\n".join(lines) + "\n")
         if answer.get("errors") is not False:
-            raise EngineError(f"Elasticsearch refuses a document of the test: {json.dumps(answer)[:300]}")
+            raise EngineError(f"Elasticsearch refuses a document of the test: {self._shown(json.dumps(answer))}")
 
     async def _make(self, index: str) -> None:
         """Makes the index, or the data stream where a template says that the name is one."""
@@ -222,8 +230,12 @@ class _RealDocuments(contextlib.AbstractAsyncContextManager["_RealDocuments"]):
                 break
         raise EngineError(
             f"the index {name} cannot be made for the test, and one that is there already is left alone: "
-            f"{said.get('reason', said) if isinstance(said, dict) else said}"
+            f"{self._shown(str(said.get('reason', said) if isinstance(said, dict) else said))}"
         )
+
+    def _shown(self, said: str) -> str:
+        """Words of the server, as they may be shown."""
+        return sentence(quote(said), secrets=self._secrets)
 
     async def _ask(self, method: str, path: str, body: str | None = None) -> Any:
         headers = {} if body is None else {"Content-Type": "application/x-ndjson"}
@@ -231,7 +243,16 @@ class _RealDocuments(contextlib.AbstractAsyncContextManager["_RealDocuments"]):
             async with self._session.request(method, path, data=body, headers=headers) as response:
                 return await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise EngineError(f"Elasticsearch at {self._settings.urls[0]} cannot be asked ({error})") from None
+            broken = "does not answer in JSON" if isinstance(error, ValueError) else why_broken(error)
+            raise EngineError(f"{self._server} cannot be asked: it {broken}") from None
+
+
+def _proof(settings: PrometheusSettings | ElasticsearchSettings, server: str, *, token_scheme: str) -> Proof:
+    """Who asks the server. Raises EngineError."""
+    try:
+        return prove(settings, settings.headers, token_scheme=token_scheme)
+    except CredentialsError as error:
+        raise EngineError(f"{server} {error}") from None
 
 
 def _simulated(rule: Rule, measured: Measurement, cure: str) -> Measurement:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from watchdog.core.rules.problem import quoted
+
 _SECONDS = 120  # a fetch over a slow line; everything else takes milliseconds
 
 
@@ -74,7 +76,11 @@ def obtain(folder: Path, revision: str) -> str:
 def _commit(folder: Path, revision: str) -> str:
     if revision.startswith("-"):  # git would take it for an option
         raise GitError("no revision begins with -; write a branch, a tag or a commit")
-    return _git(folder, "rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+    _git(folder, "rev-parse", "--git-dir")
+    try:
+        return _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
+    except GitError:
+        raise GitError(f"there is no revision {quoted(revision)} here") from None
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -19,6 +19,7 @@ import stamina
 from watchdog import __version__
 from watchdog.commands.github_job import Job, PullRequest
 from watchdog.core.visible import clip, visible
+from watchdog.sources.failure import without
 
 ATTEMPTS, FIRST_WAIT, LONGEST_WAIT = 3, 1.0, 10.0  # seconds
 _SECONDS = 20  # for one request
@@ -106,7 +107,8 @@ class Commenter:
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return answer, has_more
         message = answer.get("message", "") if isinstance(answer, dict) else ""
-        told = f"GitHub answered {status}" + (f": {visible(clip(str(message), 200))}" if message else "")
+        said = visible(clip(without((self.job.token,), str(message)), 200))
+        told = f"GitHub answered {status}" + (f": {said}" if message else "")
         # Limits of the rate come as 403 too; nothing that was found may be gone by the time it is changed.
         is_limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
         is_gone = status == HTTPStatus.NOT_FOUND and method == "PATCH"

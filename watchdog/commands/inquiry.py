@@ -22,7 +22,7 @@ from watchdog.core.rules.promql import parse_promql
 from watchdog.core.rules.promql_shape import selectors, written_matcher, written_matchers
 from watchdog.sources.compare import source_of
 from watchdog.sources.fields import Fault, FieldProblem, needs_of
-from watchdog.sources.searches import NoIndexError, SearchError
+from watchdog.sources.searches import NoAnswerError, NoIndexError, SearchError
 
 if TYPE_CHECKING:
     from watchdog.sources.elasticsearch import ElasticsearchSource
@@ -64,6 +64,7 @@ class PrometheusInquiry:
     async def findings(self, rule: Rule, target: Target, *, slot: float) -> list[Finding]:
         """What a rule names and Prometheus does not have. Raises ServerUnreachableError."""
         found: list[Finding] = []
+        await self._ask("vector(1)", slot)  # an expression may name no series that would be asked for
         for path, text in rule.expressions.items():
             found += [finding async for finding in self._missing(path, text, target, slot=slot)]
         return [each for each in found if not (each.code == "R605" and _may_be_absent(rule, each.path))]
@@ -91,7 +92,10 @@ class PrometheusInquiry:
                 yield Finding(path=path, code="R605", message=message, offset=place_in(text, name or ""))
 
     async def _count(self, selector: str, slot: float) -> float:
-        reading = await self.source.ask(f"count(last_over_time({selector}[{_BACK}]))", slot=slot)
+        return await self._ask(f"count(last_over_time({selector}[{_BACK}]))", slot)
+
+    async def _ask(self, expr: str, slot: float) -> float:
+        reading = await self.source.ask(expr, slot=slot)
         if reading.error:
             raise ServerUnreachableError(reading.error)
         return reading.value or 0.0
@@ -125,8 +129,13 @@ class ElasticsearchInquiry:
         return list(dict.fromkeys(_finding(problem, query) for each in known for problem in each or ()))
 
     async def measure(self, rule: Rule, target: Target, *, color: str, slot: float) -> Measurement:
-        """What Elasticsearch says of a color now."""
-        return await self.source.measure(rule, color=color, namespace=target.namespace, slot=slot)
+        """What Elasticsearch says of a color now. Raises ServerUnreachableError."""
+        try:
+            return await self.source.measured(rule, color=color, namespace=target.namespace, slot=slot)
+        except NoAnswerError as error:
+            raise ServerUnreachableError(str(error)) from error
+        except SearchError as error:
+            return Measurement.error(str(error), trouble=error.trouble)
 
     async def _problems(self, query: ElasticsearchQuery, names: Mapping[str, str]) -> list[FieldProblem] | None:
         """What is wrong with the fields of a query; None when there is no such index."""

@@ -96,10 +96,10 @@ async def _answer(inquiries: Mapping[Asked, Inquiry], rule: Rule, target: Target
     inquiry = inquiries[asked]
     try:
         findings = await inquiry.findings(rule, target, slot=slot)
+        measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}
     except ServerUnreachableError as error:
         row = Value(target=target.target, alert=rule.alert, color="-", outcome="unreachable", reason=str(error))
         return Answer(values=(row,), unreachable=str(error))
-    measured = {color: await inquiry.measure(rule, target, color=color, slot=slot) for color in target.colors}
     if all(finding.code in _HARMLESS for finding in findings):
         findings += _refusals(rule, measured)
     values = [_value(target, rule, color, measurement) for color, measurement in measured.items()]

@@ -51,6 +51,12 @@ class Sources:
     at: PrometheusSettings | None
     elasticsearch: ElasticsearchHistory | None
 
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The servers that were asked, and have not answered once."""
+        known = {"prometheus": self.prometheus, "elasticsearch": self.elasticsearch}
+        return tuple(name for name, each in known.items() if each and each.requests and not each.has_answered)
+
     @asynccontextmanager
     async def for_(self, target: Target) -> AsyncIterator[dict[str, _Source]]:
         """Who is asked about the past of each rule that has one, by alert. Each play of a target has its own."""
@@ -137,9 +143,8 @@ class Past:
 
     def begin(self, target: Target, earlier: Mapping[str, float]) -> Player:
         """A player before the first slot; ``earlier`` is by how many seconds before it each rule's source is asked."""
-        switched_at = max((each.at for each in self._schedule.switches if each.at <= self._first), default=self._first)
-        active = self._schedule.color_at(self._first)
-        world = world_of(target, active=active, switched_at=switched_at, vouched=True)
+        active, since = self._schedule.color_at(self._first), self._schedule.active_since(self._first)
+        world = world_of(target, active=active, switched_at=since, vouched=True)
         return Player(world, past_of(world, at=self._first), acts=False, earlier=earlier)
 
     def color_at(self, slot: float) -> str:
@@ -147,11 +152,8 @@ class Past:
         return self._schedule.color_at(slot)
 
     def events(self) -> Iterable[Deploy | Switch]:
-        """What happened after the first slot: each switch, and before it the release that it begins."""
-        for switch in self._schedule.switches:
-            if switch.at > self._first:
-                yield Deploy(at=switch.at, color=switch.color)
-                yield switch
+        """What happened after the first slot."""
+        return self._schedule.events_after(self._first)
 
 
 Made = dict[tuple[str, str, float], Measurement]

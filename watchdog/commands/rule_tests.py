@@ -5,6 +5,7 @@ Law: 0 every test passed, 1 one failed, 2 something cannot be loaded; a test tha
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from watchdog.commands.apart import apart_of
 from watchdog.commands.engines import DEADLINE, Engines
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.files import check_place, write_text
@@ -21,6 +23,7 @@ from watchdog.commands.servers import elasticsearch_at, prometheus_at
 from watchdog.commands.session import StopError
 from watchdog.commands.talk import say, tell
 from watchdog.core.model import Measurement
+from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import Problem
 from watchdog.core.visible import visible
 from watchdog.replay.binding import RuleTest, bind, parse_test_file
@@ -35,9 +38,6 @@ from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run
 DAY = 86_400.0
-APART = (
-    5 * DAY
-)  # seconds between two tests on one Prometheus, at least but for one day: the longest look back of a rule
 TERMINATED = 128 + signal.SIGTERM
 _SUFFIXES = (".test.yaml", ".test.yml")
 _MAX_BYTES = 1 << 20
@@ -73,13 +73,13 @@ class Result:
 
 def run_tests(options: Options) -> int:
     """Plays the tests and prints what they came to; returns the exit code."""
-    tests, problems = _load(options.paths)
-    if problems:
-        for problem in problems:
+    loaded = _load(options.paths)
+    if loaded.problems:
+        for problem in loaded.problems:
             tell(str(problem))
         return USAGE
     try:
-        wanted = [test for test in tests if re.search(options.only, test.name)]
+        wanted = [test for test in loaded.tests if re.search(options.only, test.name)]
     except re.error as error:
         tell(f"--run {options.only!r} is no regular expression: {error}")
         return USAGE
@@ -90,7 +90,7 @@ def run_tests(options: Options) -> int:
     try:
         check_place("--junit", options.junit)
         results = asyncio.run(_play_all(wanted, options))
-        return _report(results, options)
+        return _report(results, options, loaded.targets)
     except (EngineError, SettingsError, StopError) as error:
         tell(str(error))
         return USAGE
@@ -98,8 +98,18 @@ def run_tests(options: Options) -> int:
         return TERMINATED
 
 
-def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem | str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """The tests of some files, the targets of all rule files that they name, and what is wrong with them."""
+
+    tests: list[RuleTest]
+    targets: list[Target]
+    problems: list[Mistake | Problem | str]
+
+
+def _load(paths: Sequence[Path]) -> _Loaded:
     tests: list[RuleTest] = []
+    targets: list[Target] = []
     problems: list[Mistake | Problem | str] = []
     for path in _files(paths):
         try:
@@ -118,8 +128,9 @@ def _load(paths: Sequence[Path]) -> tuple[list[RuleTest], list[Mistake | Problem
             continue
         found, wrong = bind(parsed, rules.targets)
         tests += found
+        targets += rules.targets
         problems += wrong
-    return tests, list(dict.fromkeys(problems))
+    return _Loaded(tests=tests, targets=targets, problems=list(dict.fromkeys(problems)))
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -131,7 +142,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]:
-    results, after = [], EPOCH
+    results, after, apart = [], EPOCH, apart_of(tests)
     async with _engines(tests, options) as engines:
         for test in tests:
             start, begun = first_slot(test, after=after), time.monotonic()
@@ -140,7 +151,8 @@ async def _play_all(tests: Sequence[RuleTest], options: Options) -> list[Result]
             except EngineError as failed:
                 verdict, error = None, str(failed)
             results.append(Result(test=test, seconds=time.monotonic() - begun, verdict=verdict, error=error))
-            after = (start + test.slots * test.target.interval + APART) // DAY * DAY
+            end = start + test.slots * test.target.interval
+            after = math.ceil((end + apart) / DAY) * DAY
     return results
 
 
@@ -180,11 +192,12 @@ async def play(test: RuleTest, start: float, engines: Engines) -> Played:
             return played
 
 
-def _report(results: Sequence[Result], options: Options) -> int:
+def _report(results: Sequence[Result], options: Options, targets: Sequence[Target]) -> int:
     for result in results:
         _show(result)
     if options.coverage:
-        for line in show_coverage(coverage(each.verdict.played for each in results if each.verdict is not None)):
+        played = [each.verdict.played for each in results if each.verdict is not None]
+        for line in show_coverage(coverage(targets, played)):
             say(line)
     if options.junit is not None:
         write_text("--junit", options.junit, junit(map(_line, results)))

@@ -1,7 +1,8 @@
 """From the text of a test file to tests that can be played: every mistake of it at its line and column.
 
 Law: what could pass without testing anything is a mistake: an alert that no rule has, an instant between two slots, an
-interval that is not the rules' own, a rule that no input reaches, a test that expects nothing.
+interval that is not the rules' own or of nothing, a rule that no input reaches, a fault that spoils nothing, a test or
+one of its expectations that expects nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import KeyPath, quoted
 from watchdog.replay.complaints import complain
+from watchdog.replay.idle_faults import why_idle
 from watchdog.replay.mistakes import Mistake, mistake_in, mistakes_of
 from watchdog.replay.notation import NotationError, parse_series, parse_values
 from watchdog.replay.results import check_results
-from watchdog.replay.testfile import InputResults, InputSeries, TestCase, TestFile
+from watchdog.replay.story import Fault, Restart
+from watchdog.replay.testfile import FaultInput, InputResults, InputSeries, RestartInput, TestCase, TestFile
 
 MOST_SLOTS = 50_000
 SECTIONS = {"prometheus": "input_series", "elasticsearch": "input_documents"}
@@ -169,6 +172,13 @@ def _check(test: RuleTest) -> Iterator[_Wrong]:
     if not test.case.has_expectation:
         message = "the test expects nothing, so it could not fail; add alert_rule_test, exp_state or exp_actions"
         yield _Wrong((), message)
+    yield from _check_expectations(test.case)
+    if test.case.interval is not None and not test.case.input_series:
+        message = (
+            "interval says how far apart the values of input_series are, and there are none; input_results have one "
+            f"value a slot, each {show_duration(test.target.interval)}"
+        )
+        yield _Wrong(("interval",), message)
     notation = [*_check_notation(test)]
     yield from notation
     yield from _check_names(test)
@@ -176,6 +186,17 @@ def _check(test: RuleTest) -> Iterator[_Wrong]:
         rules = {rule.alert: rule for rule in test.target.rules}
         yield from (_Wrong(*each) for each in check_results(test.case, rules, active=test.active))
         yield from _check_times(test)
+
+
+def _check_expectations(case: TestCase) -> Iterator[_Wrong]:
+    for number, state in enumerate(case.exp_state):
+        if not state.has_expectation:
+            message = "this expects nothing, so it could not fail; add active, decision or rules"
+            yield _Wrong(("exp_state", number), message)
+        for alert, rule in state.rules.items():
+            if not rule.has_expectation:
+                message = f"this expects nothing of {alert}, so it could not fail; add phase, outcome or value"
+                yield _Wrong(("exp_state", number, "rules", alert), message)
 
 
 def _check_notation(test: RuleTest) -> Iterator[_Wrong]:
@@ -275,3 +296,32 @@ def _check_story(test: RuleTest) -> Iterator[_Wrong]:
     for number, fault in enumerate(test.case.faults):
         if fault.from_ >= fault.to:
             yield _Wrong(("faults", number, "to"), "the fault ends before it begins; write a later instant")
+        elif why := _why_idle(test, fault):
+            yield _Wrong(("faults", number), f"this fault spoils no answer: {why}")
+
+
+def _why_idle(test: RuleTest, given: FaultInput) -> str:
+    """Why the fault spoils nothing; "" also for one of a rule or source that is not there, which is told elsewhere."""
+    fault, rules = fault_of(given, 0.0), test.target.rules
+    if not any(fault.hits(rule, fault.start) for rule in rules):
+        return ""
+    slots = [number * test.target.interval for number in range(min(test.slots, MOST_SLOTS))]
+    restarts = [restart_of(each, 0.0) for each in test.case.restarts]
+    return why_idle(fault, [rule for rule in rules if rule.alert in test.inputs], slots, restarts)
+
+
+def fault_of(given: FaultInput, start: float) -> Fault:
+    """The fault of a test that starts then (Unix seconds)."""
+    return Fault(
+        kind=given.fault,
+        start=start + given.from_,
+        end=start + given.to,
+        alert=given.alert or "",
+        source=given.source or "",
+        seconds=given.seconds,
+    )
+
+
+def restart_of(given: RestartInput, start: float) -> Restart:
+    """The restart of a test that starts then (Unix seconds)."""
+    return Restart(at=start + given.at, down=given.down)

@@ -6,8 +6,10 @@ by the core.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from statistics import median
 
 from watchdog.core.eprocess import ALPHA
@@ -61,8 +63,24 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One release while it had the traffic: its first and last slot, what they came to, and how often it fired."""
+
+    at: float
+    until: float
+    color: str
+    counts: Mapping[Outcome, int]
+    firings: int
+
+    @property
+    def slots(self) -> int:
+        """How many slots it was evaluated in."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Everything that is told of one rule."""
+    """Everything that is told of one rule. ``sweep`` is empty where no multiple of its threshold is another one."""
 
     rule: Rule
     track: Track
@@ -70,6 +88,7 @@ class Finding:
     closest: Closest | None
     sweep: tuple[tuple[float, int], ...]
     matches: Matches | None = None
+    releases: tuple[Release, ...] = ()
 
     @property
     def healthy(self) -> str:
@@ -100,14 +119,29 @@ def find(track: Track, actions: Sequence[Action], *, interval: float, incidents:
         closest=_closest(track.rule, points),
         sweep=_sweep(track.rule, points, interval=interval),
         matches=None if incidents is None else match(firings, incidents),
+        releases=tuple(_releases(points, firings)),
     )
+
+
+def _releases(points: Sequence[Point], firings: Sequence[Firing]) -> Iterable[Release]:
+    for _, stay in groupby(points, key=lambda point: point.stay):
+        slots = [*stay]
+        first, last = slots[0], slots[-1]
+        counts = Counter(point.outcome for point in slots)
+        yield Release(
+            at=first.slot,
+            until=last.slot,
+            color=first.color,
+            counts={outcome: counts[outcome] for outcome in Outcome},
+            firings=sum(first.slot <= firing.at <= last.slot for firing in firings),
+        )
 
 
 def _firings(rule: Rule, points: Sequence[Point], actions: Sequence[Action]) -> Iterable[Firing]:
     begun: Point | None = None
     last = 0.0
     for point in points:
-        is_same = begun is not None and point.color == begun.color
+        is_same = begun is not None and point.stay == begun.stay
         if begun is not None and (point.phase is not Phase.FIRING or not is_same):
             yield _firing(rule, begun, last, actions)
             begun = None
@@ -184,6 +218,9 @@ def scaled(rule: Rule, factor: float) -> Rule:
 
 
 def _sweep(rule: Rule, points: Sequence[Point], *, interval: float) -> tuple[tuple[float, int], ...]:
+    limits = () if rule.threshold is None else (rule.threshold.min, rule.threshold.max)
+    if limits and not any(limits):
+        return ()  # every multiple of 0 is 0
     return tuple((factor, _count(rule, points, factor, interval=interval)) for factor in FACTORS)
 
 
@@ -191,10 +228,10 @@ def _count(rule: Rule, points: Sequence[Point], factor: float, *, interval: floa
     """How often the rule would have begun to fire with another threshold."""
     rule = scaled(rule, factor)
     state: RuleState | None = None
-    color, fired = "", 0
+    stay, fired = -1, 0
     for point in points:
-        if point.color != color:
-            state, color = None, point.color  # another release starts from inactive
+        if point.stay != stay:
+            state, stay = None, point.stay  # another release starts from inactive
         limit = None if point.limit is None else point.limit * factor
         if state is None and point.value is not None and not _is_beyond(bounds_of(rule, limit), point.value):
             continue  # quicker than to judge it

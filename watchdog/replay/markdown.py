@@ -15,7 +15,7 @@ from watchdog.core.durations import show_duration
 from watchdog.core.model import Outcome
 from watchdog.core.visible import clip, visible
 from watchdog.replay.findings import Finding, Firing
-from watchdog.replay.report import Change, Report, done_otherwise, only, when
+from watchdog.replay.report import DEPLOYS_UNKNOWN, Change, Report, done_otherwise, only, when
 
 COMMENT_BYTES = 60_000
 """GitHub takes 65,536 characters; bytes are never fewer, and the marker and the heading are counted in."""
@@ -92,15 +92,20 @@ def sections(report: Report, detail: Detail) -> Iterator[str]:
     """The lines of the report."""
     switches = sum(report.start < each.at <= report.end for each in report.schedule.switches)
     span = f"from {when(report.start)} to {when(report.end)}, {_count(switches, 'switch', 'switches')} of the traffic"
+    if report.deploys:
+        span += f" and {_count(len(report.deploys), 'new revision')}"
     yield f"{code(report.target.target)}: {report.slots:,} slots of {show_duration(report.target.interval)} {span}."
     if report.unknown_before is not None:
         yield f"Before that, from {when(report.unknown_before)} on, nobody knows who had the traffic: left out."
+    if report.deploys is None:
+        yield f"{DEPLOYS_UNKNOWN[0].upper()}{DEPLOYS_UNKNOWN[1:]}."
     if report.against:
         yield ""
         yield from _against(report, detail)
     yield ""
     yield from _rules(report, detail)
     yield from _firings(report, detail)
+    yield from _releases(report.findings[: detail.rules], detail)
     yield from _sweep(report.findings[: detail.rules], detail)
     if detail.reasons:
         yield from _reasons(report.findings[: detail.rules])
@@ -233,6 +238,21 @@ def _firings(report: Report, detail: Detail) -> Iterator[str]:
         for each in finding.firings[: detail.firings]:
             yield f"- {code(finding.rule.alert)} {_firing(each)}"
         if (more := len(finding.firings) - detail.firings) > 0:
+            yield f"- {code(finding.rule.alert)} {more:,} more, cut to keep this short"
+    yield from _FOLDED_END
+
+
+def _releases(findings: Sequence[Finding], detail: Detail) -> Iterator[str]:
+    told = [(finding, each) for finding in findings if len(finding.releases) > 1 for each in finding.releases]
+    if not told or not detail.firings:
+        return
+    yield from _folded_open("By release")
+    for finding in findings:
+        ours = [each for owner, each in told if owner is finding]
+        for each in ours[: detail.firings]:
+            did = f"fired {_count(each.firings, 'time')} in {_count(each.slots, 'slot')}"
+            yield f"- {code(finding.rule.alert)} from {when(each.at)} on, {code(each.color)}: {did}"
+        if (more := len(ours) - detail.firings) > 0:
             yield f"- {code(finding.rule.alert)} {more:,} more, cut to keep this short"
     yield from _FOLDED_END
 

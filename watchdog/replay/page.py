@@ -36,7 +36,7 @@ _KEY = (
     ("#d92d20", "fires"),
     ("#98a2b3", "no data or error"),
     ("#f3c969", "too few samples"),
-    ("#12805c", "switch"),
+    ("#12805c", "switch or new revision"),
 )
 
 
@@ -162,6 +162,8 @@ def _marks(finding: Finding, report: Report, frame: _Frame) -> Iterator[str]:
     for each in report.schedule.switches:
         if report.start < each.at <= report.end:
             yield _upright("switch", frame.x(each.at), f"{when(each.at)}: {each.color} got the traffic")
+    for deploy in report.deploys or ():
+        yield _upright("switch", frame.x(deploy.at), f"{when(deploy.at)}: {deploy.color} got a new revision")
     for firing in finding.firings:
         yield _band("fired", frame.x(firing.at), frame.x(firing.until))
         value = "no value" if firing.value is None else f"{firing.value:g}"

@@ -6,8 +6,8 @@ Law: pure; what is not known is said to be unknown, never guessed. Instants are 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from watchdog.core.rules.document import Document, read_document
 from watchdog.core.rules.language import Target
 from watchdog.core.rules.problem import quoted
 from watchdog.replay.mistakes import Mistake, mistake_in, mistakes_of
-from watchdog.replay.story import Switch
+from watchdog.replay.story import Deploy, Switch
 
 
 class _Strict(BaseModel):
@@ -59,9 +59,13 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Who had the traffic: the switches in order, each to another color than the one before."""
+    """Who had the traffic: the switches in order, each to another color than the one before.
+
+    ``deploys`` are the new revisions that the active color got between them; None when nobody knows of any.
+    """
 
     switches: tuple[Switch, ...]
+    deploys: tuple[Deploy, ...] | None = None
 
     @property
     def known_from(self) -> float:
@@ -73,6 +77,22 @@ class Schedule:
         number = bisect_right([switch.at for switch in self.switches], instant) - 1
         return self.switches[max(number, 0)].color
 
+    def active_since(self, instant: float) -> float:
+        """Since when the release that was active at an instant had the traffic; the instant itself if nobody knows."""
+        return max((each.at for each in self._events() if each.at <= instant), default=instant)
+
+    def events_after(self, instant: float) -> Iterator[Deploy | Switch]:
+        """What happened after an instant, in order: each new revision, and each switch with the release it begins."""
+        for each in self._events():
+            if each.at > instant:
+                if isinstance(each, Switch):
+                    yield Deploy(at=each.at, color=each.color)
+                yield each
+
+    def _events(self) -> list[Deploy | Switch]:
+        known: list[Deploy | Switch] = [*self.switches, *(self.deploys or ())]
+        return sorted(known, key=lambda each: each.at)
+
 
 def schedule_of(switches: Iterable[Switch]) -> Schedule:
     """The schedule of switches in any order; those that switch nothing are left out."""
@@ -83,7 +103,14 @@ def schedule_of(switches: Iterable[Switch]) -> Schedule:
 
 def schedule_of_journal(journal: Journal) -> Schedule | None:
     """What the journal remembers; None when it has seen nothing."""
-    return schedule_of(Switch(at=stay.since, color=stay.color) for stay in journal.stays) if journal.stays else None
+    if not journal.stays:
+        return None
+    deploys = tuple(
+        Deploy(at=stay.since, color=stay.color)
+        for before, stay in pairwise(journal.stays)
+        if stay.color == before.color and stay.release != before.release
+    )
+    return replace(schedule_of(Switch(at=stay.since, color=stay.color) for stay in journal.stays), deploys=deploys)
 
 
 def schedule_of_series(
@@ -104,15 +131,23 @@ def read_switches(file: str, text: str, target: Target) -> Schedule | tuple[Mist
     """The schedule in a file such as ``switches: [{at: 2026-11-01T10:00:00Z, to: green}]``, or its problems."""
     document = read_document(file, text)
     read = _read(document, _Switches, "switches: [{at: 2026-11-01T10:00:00Z, to: green}]")
-    if isinstance(read, tuple):
-        return read
     colors = " and ".join(target.colors)
     wrong = tuple(
-        mistake_in(document, ("switches", number, "to"), f"{quoted(entry.to)} is no color; there are {colors}")
-        for number, entry in enumerate(read.switches)
-        if entry.to not in target.colors
+        mistake_in(document, ("switches", number, "to"), f"{quoted(color)} is no color; there are {colors}")
+        for number, color in _named(document)
+        if color not in target.colors
     )
+    if isinstance(read, tuple):
+        return tuple(sorted({*read, *wrong}))
     return wrong or schedule_of(Switch(at=entry.at, color=entry.to) for entry in read.switches)
+
+
+def _named(document: Document) -> Iterator[tuple[int, str]]:
+    """The colors that a file of switches names, well-formed or not."""
+    entries = document.value.get("switches") if isinstance(document.value, dict) else None
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict) and isinstance(entry.get("to"), str):
+            yield number, entry["to"]
 
 
 def read_incidents(file: str, text: str) -> tuple[Incident, ...] | tuple[Mistake, ...]:

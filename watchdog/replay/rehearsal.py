@@ -12,12 +12,12 @@ from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
 from watchdog.core.slots import slot_at
 from watchdog.replay.actions import Action
-from watchdog.replay.binding import RESULTS, RuleTest
+from watchdog.replay.binding import RESULTS, RuleTest, fault_of, restart_of
 from watchdog.replay.notation import Gap, Value, parse_values
 from watchdog.replay.player import LONG_AGO, Player, Question, Seen, past_of
 from watchdog.replay.results import is_counted
-from watchdog.replay.story import Deploy, Event, Fault, Pause, Restart, Resume, Switch, spoiled
-from watchdog.replay.testfile import EventInput, FaultInput
+from watchdog.replay.story import Deploy, Event, Pause, Resume, Switch, spoiled
+from watchdog.replay.testfile import EventInput
 from watchdog.replay.world import world_of
 
 
@@ -54,7 +54,7 @@ def rehearse(test: RuleTest, *, start: float) -> Rehearsal:
     world = world_of(target, active=test.active, switched_at=start - LONG_AGO)
     player = Player(world, past_of(world, at=start))
     events = sorted((_event(given, start) for given in test.case.events), key=lambda each: each.at)
-    restarts = [Restart(at=start + each.at, down=each.down) for each in test.case.restarts]
+    restarts = [restart_of(each, start) for each in test.case.restarts]
     seen: list[Seen] = []
     for number in range(test.slots):
         slot = start + number * target.interval
@@ -100,7 +100,7 @@ class _Inputs:
                 continue
             samples = None if each.samples is None else parse_values(each.samples)
             self._results[each.alert, each.color or test.active] = parse_values(each.values), samples
-        self._faults = [_fault(each, start) for each in test.case.faults]
+        self._faults = [fault_of(each, start) for each in test.case.faults]
 
     def needs_server(self, question: Question, slot: float) -> bool:
         """True when the answer has to be computed from series, documents or counts."""
@@ -137,14 +137,3 @@ def _event(given: EventInput, start: float) -> Event:
     if given.deploy is not None:
         return Deploy(at=at, color=given.deploy)
     return Pause(at=at, reason=given.pause) if given.pause is not None else Resume(at=at)
-
-
-def _fault(given: FaultInput, start: float) -> Fault:
-    return Fault(
-        kind=given.fault,
-        start=start + given.from_,
-        end=start + given.to,
-        alert=given.alert or "",
-        source=given.source or "",
-        seconds=given.seconds,
-    )

@@ -14,10 +14,13 @@ from watchdog.core.instant import show_instant
 from watchdog.core.model import Outcome
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.visible import visible
-from watchdog.replay.findings import Finding, Firing, Matches
+from watchdog.replay.findings import Finding, Firing, Matches, Release
 from watchdog.replay.past import Schedule
+from watchdog.replay.story import Deploy
 
-_SHOWN = 50  # switches, and firings of a rule
+DEPLOYS_UNKNOWN = "new revisions of a color are not known: all that ran between two switches is played as one"
+NO_SWEEP = "not known, since every multiple of 0 is 0"
+_SHOWN = 50  # switches, firings of a rule, and releases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Change:
 class Report:
     """A backtest. ``start`` and ``end`` are its first and last slot; ``slots`` is how many lie between them.
 
-    ``left_out`` are the rules that ask what keeps no past.
+    ``left_out`` are the rules that ask what keeps no past, ``silent`` the servers that have not answered once.
     """
 
     target: Target
@@ -56,6 +59,13 @@ class Report:
     changes: tuple[Change, ...] = field(default=())
     unknown_before: float | None = None
     left_out: tuple[Rule, ...] = ()
+    silent: tuple[str, ...] = ()
+
+    @property
+    def deploys(self) -> tuple[Deploy, ...] | None:
+        """The new revisions of the active color in its time; None when nobody knows of any."""
+        known = self.schedule.deploys
+        return None if known is None else tuple(each for each in known if self.start < each.at <= self.end)
 
 
 def as_text(report: Report) -> list[str]:
@@ -70,6 +80,7 @@ def as_text(report: Report) -> list[str]:
         )
     lines += [f"  {when(each.at)}  {each.color} got the traffic" for each in switches[:_SHOWN]]
     lines += [f"  … and {_many(len(switches) - _SHOWN, 'switch', 'switches')} more"] if len(switches) > _SHOWN else []
+    lines += _deploys(report)
     lines += [f"  {rule.alert} is left out: {rule.server} keeps no past" for rule in report.left_out]
     for finding in report.findings:
         lines += ["", *_finding(finding, report)]
@@ -79,6 +90,15 @@ def as_text(report: Report) -> list[str]:
     ranges = _many(cost.prometheus, "range query", "range queries")
     asked = f"{ranges} of Prometheus, {_many(cost.elasticsearch, 'search', 'searches')} of Elasticsearch"
     return [visible(line) for line in [*lines, "", f"cost: {asked}, {cost.seconds:.1f} s"]]
+
+
+def _deploys(report: Report) -> list[str]:
+    deploys = report.deploys
+    if deploys is None:
+        return [f"  {DEPLOYS_UNKNOWN}"]
+    lines = [f"  {when(each.at)}  {each.color} got a new revision" for each in deploys[:_SHOWN]]
+    rest = len(deploys) - _SHOWN
+    return [*lines, f"  … and {_many(rest, 'new revision')} more"] if rest > 0 else lines
 
 
 def _many(number: int, one: str, many: str = "") -> str:
@@ -108,11 +128,21 @@ def _finding(finding: Finding, report: Report) -> Iterator[str]:
         nearest = finding.closest
         share = f"{nearest.share:.0%} of the threshold"
         yield f"  closest without firing: {nearest.value:g} at {when(nearest.at)}, {share}"
-    if finding.sweep:
-        swept = ", ".join(f"{factor:g}x: {count}" for factor, count in finding.sweep)
-        yield f"  firings with another threshold: {swept}"
+    swept = ", ".join(f"{factor:g}x: {count}" for factor, count in finding.sweep)
+    yield f"  firings with another threshold: {swept or NO_SWEEP}"
+    if len(finding.releases) > 1:
+        yield "  by release:"
+        yield from (f"    {_release(each)}" for each in finding.releases[:_SHOWN])
+        if len(finding.releases) > _SHOWN:
+            yield f"    … and {len(finding.releases) - _SHOWN} more"
     if finding.matches is not None:
         yield from _matches(finding.matches)
+
+
+def _release(release: Release) -> str:
+    shares = ", ".join(f"{outcome} {release.counts[outcome] / release.slots:.2%}" for outcome in Outcome)
+    told = f"{release.color}, {_many(release.slots, 'slot')}: {shares}"
+    return f"{when(release.at)}  {told}; fired {_many(release.firings, 'time')}"
 
 
 def _firing(firing: Firing) -> str:
@@ -177,6 +207,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "slots": report.slots,
         "unknownBefore": None if report.unknown_before is None else show_instant(report.unknown_before),
         "switches": [{"at": show_instant(each.at), "to": each.color} for each in report.schedule.switches],
+        "deploys": None
+        if report.schedule.deploys is None
+        else [{"at": show_instant(each.at), "color": each.color} for each in report.schedule.deploys],
         "rules": [_finding_as_json(finding) for finding in report.findings],
         "leftOut": [{"alert": rule.alert, "asks": rule.server} for rule in report.left_out],
         "against": report.against or None,
@@ -210,6 +243,17 @@ def _finding_as_json(finding: Finding) -> dict[str, Any]:
         if nearest is None
         else {"at": show_instant(nearest.at), "value": nearest.value, "share": nearest.share},
         "sweep": [{"factor": factor, "firings": count} for factor, count in finding.sweep],
+        "releases": [
+            {
+                "from": show_instant(each.at),
+                "to": show_instant(each.until),
+                "color": each.color,
+                "slots": each.slots,
+                "outcomes": {outcome.value: count for outcome, count in each.counts.items()},
+                "firings": each.firings,
+            }
+            for each in finding.releases
+        ],
         "incidents": None
         if matches is None
         else {

@@ -145,6 +145,11 @@ class ExpectedRule(_Strict):
     outcome: Outcome | None = Field(default=None, strict=False)
     value: float | None = None
 
+    @property
+    def has_expectation(self) -> bool:
+        """True when it can fail at all."""
+        return not (self.phase is None and self.outcome is None and self.value is None)
+
 
 class StateExpectation(_Strict):
     """What is known after a slot."""
@@ -153,6 +158,11 @@ class StateExpectation(_Strict):
     active: str | None = None
     decision: Annotated[str, AfterValidator(_decision)] | None = None
     rules: dict[str, ExpectedRule] = Field(default_factory=dict)
+
+    @property
+    def has_expectation(self) -> bool:
+        """True when it can fail at all."""
+        return bool(self.active is not None or self.decision is not None or self.rules)
 
 
 class TestCase(_Strict):

@@ -21,7 +21,10 @@ _MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One slot of one rule. ``limit`` is what was too much then, of a rule that has no threshold of its own."""
+    """One slot of one rule. ``limit`` is what was too much then, of a rule that has no threshold of its own.
+
+    ``stay`` counts the releases that were active in its track until then, from 0.
+    """
 
     slot: float
     color: str
@@ -30,6 +33,7 @@ class Point:
     value: float | None
     samples: float | None
     limit: float | None = None
+    stay: int = 0
 
 
 @dataclass(slots=True)
@@ -43,7 +47,8 @@ class Track:
     _samples: array[float] = field(default_factory=lambda: array("d"))
     _limits: array[float] = field(default_factory=lambda: array("d"))
     _states: bytearray = field(default_factory=bytearray)
-    _colors: list[tuple[int, str]] = field(default_factory=list)
+    _stays: list[tuple[int, str]] = field(default_factory=list)
+    _key: str = ""
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -51,8 +56,9 @@ class Track:
     def add(self, state: RuleState, color: str) -> None:
         """One more slot."""
         outcome = state.outcome or Outcome.ERROR
-        if not self._colors or self._colors[-1][1] != color:
-            self._colors.append((len(self), color))
+        if not self._stays or self._stays[-1][1] != color or self._key != state.key:
+            self._stays.append((len(self), color))  # a state's key is of one release
+            self._key = state.key
         self._slots.append(state.slot or 0.0)
         self._values.append(math.nan if state.value is None else state.value)
         self._samples.append(math.nan if state.samples is None else state.samples)
@@ -62,21 +68,22 @@ class Track:
             self.reasons[state.reason] += 1
 
     def __iter__(self) -> Iterator[Point]:
-        colors = [*self._colors, (len(self), "")]
+        stays = [*self._stays, (len(self), "")]
         stay = 0
         for number, slot in enumerate(self._slots):
-            if number >= colors[stay + 1][0]:
+            if number >= stays[stay + 1][0]:
                 stay += 1
             outcome, phase = divmod(self._states[number], len(_PHASES))
             value, samples, limit = self._values[number], self._samples[number], self._limits[number]
             yield Point(
                 slot=slot,
-                color=colors[stay][1],
+                color=stays[stay][1],
                 outcome=_OUTCOMES[outcome],
                 phase=_PHASES[phase],
                 value=None if math.isnan(value) else value,
                 samples=None if math.isnan(samples) else samples,
                 limit=None if math.isnan(limit) else limit,
+                stay=stay,
             )
 
     def counts(self) -> dict[Outcome, int]:

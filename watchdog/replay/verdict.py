@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from watchdog.core.decision import Decision, Hold, Rollback
+from watchdog.core.decision import Decision, Hold, Reason, Rollback
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import evidence
 from watchdog.core.messages import fires
@@ -50,6 +50,10 @@ def judge_test(played: Played) -> Verdict:
             is_quiet = rule.phase is Phase.INACTIVE and rule.outcome is None and rule.value is None
             if is_quiet and not _is_supported(played, alert, state.eval_time):
                 vacuous.append(played.test.problem(("exp_state", number, "rules", alert), _nothing_measured(alert)))
+        vacuous += [
+            played.test.problem(("exp_state", number, word), _nothing_measured("any rule"))
+            for word in _undisturbed(played, state)
+        ]
     failures += [played.test.problem(("exp_actions",), message) for message in _actions(played)]
     if played.test.case.exp_actions == [] and not _is_supported(played, "", None):
         vacuous.append(played.test.problem(("exp_actions",), _nothing_measured("any rule")))
@@ -58,6 +62,20 @@ def judge_test(played: Played) -> Verdict:
 
 def _nothing_measured(alert: str) -> str:
     return f"vacuous: nothing was measured for {alert} until then, so this would hold whatever the rule says"
+
+
+def _undisturbed(played: Played, expected: StateExpectation) -> Iterator[str]:
+    """The keys that say what every target is like that nothing is measured for and nothing happens to."""
+    case = played.test.case
+    begins = [event.at for event in case.events]
+    begins += [restart.at for restart in case.restarts]
+    begins += [fault.from_ for fault in case.faults]
+    if any(at <= expected.eval_time for at in begins) or _is_supported(played, "", expected.eval_time):
+        return
+    if expected.active == played.test.active:
+        yield "active"
+    if expected.decision == Reason.NOTHING_FIRING.value:
+        yield "decision"
 
 
 def _is_supported(played: Played, alert: str, until: float | None) -> bool:

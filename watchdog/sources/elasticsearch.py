@@ -22,7 +22,7 @@ from watchdog.sources.failure import sentence
 from watchdog.sources.fields import FieldProblem, Needs, asked_fields, field_problems, needs_of
 from watchdog.sources.patience import Patience, asked_to_wait
 from watchdog.sources.search import build_search, read_refusal, read_search
-from watchdog.sources.searches import NoIndexError, Search, SearchError, Searches
+from watchdog.sources.searches import NoAnswerError, NoIndexError, Search, SearchError, Searches
 from watchdog.sources.sharing import Shared
 
 CONNECTIONS = 8
@@ -60,6 +60,7 @@ class ElasticsearchSource:
         self._handshake = Handshake.of(settings)  # says what is wrong with the files; the nodes speak TLS
         self._server = f"Elasticsearch at {' or '.join(settings.urls)}"
         self._is_closed = False
+        self._secrets: tuple[str, ...] = ()  # of the newest request: an answer may repeat them
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._searches = Searches(self._send)
         self._patience = Patience()
@@ -80,9 +81,16 @@ class ElasticsearchSource:
 
     async def measure(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
         """What the rule's search counts in the window of the slot (Unix seconds)."""
+        try:
+            return await self.measured(rule, color=color, namespace=namespace, slot=slot)
+        except SearchError as error:
+            return Measurement.error(str(error), trouble=error.trouble)
+
+    async def measured(self, rule: Rule, *, color: str, namespace: str, slot: float) -> Measurement:
+        """The same. Raises SearchError where it failed, NoAnswerError where the rule has no part in that."""
         query = rule.elasticsearch
         if query is None:
-            return Measurement.error(f"rule {rule.alert} has no Elasticsearch query")
+            raise SearchError(f"rule {rule.alert} has no Elasticsearch query")
         names = {"color": color, "namespace": namespace}
         try:
             async with asyncio.timeout(self._settings.deadline) as deadline:
@@ -91,9 +99,7 @@ class ElasticsearchSource:
                 return await self._measure(query, names, slot, until=deadline.when() or 0.0)
         except TimeoutError:
             said = f"{self._server} did not answer within {self._settings.deadline:g} s"
-            return Measurement.error(sentence(said))
-        except SearchError as error:
-            return Measurement.error(str(error), trouble=error.trouble)
+            raise NoAnswerError(sentence(said)) from None
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -110,7 +116,8 @@ class ElasticsearchSource:
         try:
             measurement = read_search(answer, query, slot=slot, server=self._server)
         except AnswerError as error:
-            raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+            said = sentence(f"{self._server} {error}", secrets=self._secrets)
+            raise SearchError(said, trouble=error.trouble) from error
         if problems := await self._fatal_problems(query, names, until=until):
             said = f"{self._server} cannot find anything in {search.index}: {'; '.join(problems)}"
             return Measurement.error(sentence(said), trouble=Trouble.FIELDS)
@@ -192,12 +199,13 @@ class ElasticsearchSource:
     async def _exchange(self, ask: Callable[[Proof], Awaitable[Answered]]) -> Answered:
         """What one request yields, in time. Raises SearchError."""
         if left := self._patience.left():
-            raise SearchError(f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
+            raise NoAnswerError(f"{self._server} has asked to be left alone for {left:.0f} s more (Retry-After)")
         try:
             proof = prove(self._settings, self._settings.headers, token_scheme="ApiKey")  # noqa: S106 - no secret
             self._handshake.context()
         except CredentialsError as error:
-            raise SearchError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+            raise NoAnswerError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
+        self._secrets = proof.secrets
         try:
             async with asyncio.timeout(self._settings.deadline):
                 return await self._in_turn(ask, proof)
@@ -217,17 +225,19 @@ class ElasticsearchSource:
 
     def _explained(self, error: Exception, proof: Proof) -> SearchError:
         """What went wrong in a sentence; obeys a request to wait."""
+        kind: type[SearchError] = NoAnswerError
         trouble, is_shared = None, True
         match error:
             case TimeoutError():
                 said = f"{self._server} did not answer within {self._settings.deadline:g} s"
             case AnswerError():
-                said, trouble = f"{self._server} {error}", error.trouble
+                said, trouble, kind = f"{self._server} {error}", error.trouble, SearchError
             case self._elasticsearch.UnsupportedProductError():
                 said = f"{self._server} is not Elasticsearch: its answer lacks the header X-Elastic-Product"
             case self._elasticsearch.ApiError(meta=meta, body=body):
                 refused = read_refusal(meta.status, body)
                 said, trouble, is_shared = f"{self._server} {refused}", refused.trouble, meta.status not in _NOBODYS
+                kind = SearchError if is_shared else NoAnswerError
                 self._patience.note(asked_to_wait(meta.status, meta.headers.get("retry-after") or "", now=time.time()))
             case self._elasticsearch.TransportError(message=said, __cause__=AnswerError() as cause):
                 trouble = cause.trouble  # the message is a whole sentence of the node's
@@ -236,4 +246,4 @@ class ElasticsearchSource:
                 is_shared = isinstance(error, self._elasticsearch.ConnectionTimeout)
             case _:
                 raise error
-        return SearchError(sentence(said, secrets=proof.secrets), trouble=trouble, spoils_all=is_shared)
+        return kind(sentence(said, secrets=proof.secrets), trouble=trouble, spoils_all=is_shared)

@@ -17,10 +17,15 @@ _SHORTEST_SECRET = 6  # characters; hiding shorter ones would blacken ordinary w
 
 def sentence(text: str, *, secrets: Collection[str] = ()) -> str:
     """The text without the secrets and of bearable length."""
+    return clip(without(secrets, text), LONGEST_REASON)
+
+
+def without(secrets: Collection[str], text: str) -> str:
+    """The text with the secrets taken out, however long it is."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
-    return clip(text, LONGEST_REASON)
+    return text
 
 
 def why(error: BaseException) -> str:

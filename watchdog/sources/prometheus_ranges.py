@@ -1,6 +1,7 @@
 """Asks Prometheus for the instants of a whole time, a range at a time, and keeps what is needed next.
 
-Law: a range that failed is an error at each of its instants; one that is too much for the server is halved.
+Law: a range that failed is an error at each of its instants; one that is too much for the server is halved. No secret
+that the server repeats leaves this module.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -16,9 +18,9 @@ import aiohttp
 from watchdog.core.rules.reads import why_not_of_the_past
 from watchdog.settings import PrometheusSettings
 from watchdog.sources.answer import Answer, AnswerError
-from watchdog.sources.credentials import CredentialsError, Handshake, prove
+from watchdog.sources.credentials import CredentialsError, Handshake, Proof, prove
 from watchdog.sources.envelope import Reading, read_range
-from watchdog.sources.failure import sentence
+from watchdog.sources.failure import sentence, without
 from watchdog.sources.http_answer import read_answer, why_broken
 from watchdog.sources.points import Points, Series
 
@@ -28,6 +30,7 @@ FEWEST_POINTS = 500
 SIDE_BY_SIDE = 2  # requests: people look at dashboards, and a range is work
 _KEPT = 3  # ranges of one expression: the one in use, the next one, and one before
 _TOO_MUCH = ("too many samples", "timed out", "timeout", "parts; aggregate", "MiB; aggregate")
+_LOOKED_AT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})  # a query that cannot be answered
 _ALMOST = 1e-6  # of a step: instants are sums of floats
 
 
@@ -35,19 +38,21 @@ class Ranges:
     """A Prometheus that is asked about instants until ``end`` (Unix seconds). To be used from one event loop.
 
     It is quickest when they are asked for in their order: the next range is fetched while one is in use. ``requests``
-    counts what was asked.
+    counts what was asked, and ``has_answered`` says whether anything was looked at, were it to be refused.
     """
 
     def __init__(self, settings: PrometheusSettings, *, end: float) -> None:
         self._settings = settings
         self._handshake = Handshake.of(settings)
         self._end = end
-        self._server = f"Prometheus at {settings.url}"
+        self.server = f"Prometheus at {settings.url}"
+        """What a sentence about it begins with."""
         self._deadline = settings.deadline
         self._known: dict[tuple[str, int, int], list[_Range]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._free = asyncio.Semaphore(SIDE_BY_SIDE)
         self.requests = 0
+        self.has_answered = False
 
     async def close(self) -> None:
         """Closes the connections, and asks for nothing any more."""
@@ -58,7 +63,7 @@ class Ranges:
             await self._session.close()
 
     async def series(self, expr: str, *, start: float, step: float) -> list[Series]:
-        """Every series of an expression from an instant on, with its samples. Raises AnswerError."""
+        """Every series of an expression from an instant on, with its samples. Raises AnswerError, CredentialsError."""
         found: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
         first = start
         while first <= self._end:
@@ -105,25 +110,36 @@ class Ranges:
         if why := why_not_of_the_past(expr):
             return Points.failed(points, Reading(error=f"the past of an expression cannot be played: {why}"))
         try:
-            series = read_range(await self._answer(expr, first, first + (points - 1) * step, step))
+            series = await self._range(expr, first, points, step)
             return Points.of(points, series, first=first, step=step)
         except (AnswerError, CredentialsError) as error:
             if _is_too_much(error, points):
                 halves = [await self._points(expr, *half, step) for half in _halves(first, points, step)]
                 return halves[0].then(halves[1])
-            return Points.failed(points, Reading(error=sentence(f"{self._server} {error}")))
+            return Points.failed(points, Reading(error=sentence(f"{self.server} {error}")))
 
     async def _series(self, expr: str, first: float, points: int, step: float) -> list[Series]:
         """The series of a range, in pieces where it is too much at once. Raises AnswerError."""
         try:
-            return read_range(await self._answer(expr, first, first + (points - 1) * step, step))
+            return await self._range(expr, first, points, step)
         except AnswerError as error:
             if not _is_too_much(error, points):
                 raise
         return [each for half in _halves(first, points, step) for each in await self._series(expr, *half, step)]
 
-    async def _answer(self, expr: str, first: float, last: float, step: float) -> Answer:
+    async def _range(self, expr: str, first: float, points: int, step: float) -> list[Series]:
+        """The series of a range that is asked for at once. Raises AnswerError, CredentialsError."""
         proof = prove(self._settings, self._settings.headers, token_scheme="Bearer")  # noqa: S106 - no secret
+        try:
+            answer = await self._answer(expr, first, first + (points - 1) * step, step, proof=proof)
+            self.has_answered |= answer.status in _LOOKED_AT
+            series = read_range(answer)
+        except AnswerError as error:
+            raise AnswerError(without(proof.secrets, str(error)), trouble=error.trouble, wait=error.wait) from None
+        self.has_answered = True
+        return series
+
+    async def _answer(self, expr: str, first: float, last: float, step: float, *, proof: Proof) -> Answer:
         context = self._handshake.context()
         sent = {
             "partial_response": "false",

@@ -47,6 +47,10 @@ class NoIndexError(SearchError):
     """Nothing has the name of the index, alias or pattern."""
 
 
+class NoAnswerError(SearchError):
+    """Nobody has looked at the search: no Elasticsearch is there, or it answers nobody now."""
+
+
 Send = Callable[[Sequence[Search]], Awaitable[Sequence[Any]]]
 
 

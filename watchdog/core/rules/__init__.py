@@ -10,8 +10,8 @@ what is wrong, as a `problem` with one of the `codes`; `claims` are what two fil
 The rules about rules are in four places: `lint` for one rule by itself, `checks` for what does not fit together in a
 rule of its kind, `safety` for what needs the whole target, and `promql_lint` for what an expression says and hardly
 means. They look at queries with `promql` (its errors in `promql_error`, where they are in `promql_place`, what the tree
-tells in `promql_shape` and `promql_share`) and `lucene`; `stand_ins` stand there for the placeholders. `bounds` holds a
-threshold against the values that there can be, and `reach` tells how far back a rule's evidence reaches, and so how
-long it waits after a switch or a new revision. `reads` names what an expression reads, for the sources; `schema` is the
-language for editors.
+tells in `promql_shape`, `promql_share`, `promql_value` and `promql_color`), `lucene` and `esql`; `stand_ins` stand
+there for the placeholders. `bounds` holds a threshold against the values that there can be, and `reach` tells how far
+back a rule's evidence reaches, and so how long it waits after a switch or a new revision. `reads` names what an
+expression reads, for the sources; `schema` is the language for editors.
 """
