@@ -31,7 +31,7 @@ static:
 	@$(IN_DEV) ruff format --check --quiet . && ruff check --quiet . && mypy && lint-imports --no-logo && hadolint Dockerfile
 	@$(IN_DEV) watchdog check rules/ && watchdog test rules/tests/
 
-# The tests that ask for no real server, and take no long computing.
+# The tests that ask for no real server, and do not take long.
 fast:
 	@$(IN_DEV) python -m pytest -m "not real and not slow" $(ARGS)
 

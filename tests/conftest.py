@@ -63,7 +63,7 @@ hypothesis.settings.load_profile("shared")
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = []
     config.stash[MISSING] = {}
-    config.addinivalue_line("markers", "slow: computes for long; `make check` leaves them out")
+    config.addinivalue_line("markers", "slow: takes long; `make check` leaves them out")
     config.addinivalue_line("markers", "real: needs real servers; `-m 'not real'` leaves them out")
 
 

@@ -144,6 +144,18 @@ class Stage:
             await asyncio.sleep(0.02)
         raise AssertionError(f"not within {ticks} ticks; told: {self.ear.transitions[-3:]}")
 
+    async def settled(self) -> None:
+        """Returns when the simulated controllers have made of every Deployment what its spec says."""
+        await eventually(self._is_settled, "every Deployment has its pods, all new and ready")
+
+    def _is_settled(self) -> bool:
+        return all(
+            each["status"]["observedGeneration"] == each["metadata"]["generation"]
+            and each["status"].get(count, 0) == each["spec"]["replicas"]
+            for each in self.world.cluster.read_all(DEPLOYMENT, "banking-app")
+            for count in ("replicas", "updatedReplicas", "readyReplicas")
+        )
+
     def colors(self) -> set[str]:
         """The colors that the Services select."""
         return set(self.world.active_colors().values())
@@ -277,7 +289,7 @@ async def test_F47_a_good_color_at_zero_is_restored_before_the_switch(stage: Sta
     for deployment in ("backend-blue", "frontend-blue"):
         stage.world.scale(deployment, 0)
         stage.world.annotate("deployments", deployment, REPLICAS, "5")
-    await asyncio.sleep(0.05)
+    await stage.settled()
     await stage.tick()
     assert stage.colors() == {"green"}, "nothing is switched before it is ready"
     assert stage.replicas("blue") == [5, 5]
@@ -302,7 +314,7 @@ async def test_a_page_of_a_color_without_pods_is_no_breach_of_that_color(
     stage.raise_watch(rules=[RULE | PROBE])
     for deployment in ("backend-blue", "frontend-blue"):
         stage.world.scale(deployment, pods)
-    await asyncio.sleep(0.05)
+    await stage.settled()
     await stage.tick()
     assert stage.ear.told(Event.DECISION) == [decision]
 
@@ -312,7 +324,7 @@ async def test_a_color_that_is_scaled_to_0_under_traffic_is_left(stage: Stage) -
     stage.raise_watch(rules=[RULE | dead])
     for deployment in ("backend-green", "frontend-green"):
         stage.world.scale(deployment, 0)
-    await asyncio.sleep(0.05)
+    await stage.settled()
     await stage.tick_until(lambda: stage.colors() == {"blue"})
 
 
@@ -324,7 +336,7 @@ async def test_F17_a_release_that_is_mended_before_the_switch_is_not_left(stage:
     assert stage.journal().trip is not None, "blue is on its way"
     stage.script.answers["green"] = WELL
     stage.world.deploy("frontend-green", "bank:mended")
-    await asyncio.sleep(0.6)
+    await stage.settled()
     for _ in range(20):
         await stage.tick()
     assert (stage.colors(), stage.switches()) == ({"green"}, [])
@@ -791,7 +803,7 @@ async def test_F63_a_newer_release_that_comes_without_our_mark_ends_the_rollback
     stage.script.answers["green"] = WELL
     for deployment in ("backend-green", "frontend-green"):
         stage.world.deploy(deployment, "bank:mended")
-    await asyncio.sleep(0.05)
+    await stage.settled()
     replace_services(stage, *BOTH)
     await stage.tick()
     assert (stage.colors(), stage.switches()) == ({"green"}, list(BOTH))
@@ -1022,7 +1034,7 @@ async def test_F37_what_was_seen_before_an_outage_is_no_evidence_of_now(stage: S
     stage.raise_watch(rules=[RULE | dead | {"for": "20s", "action": "alert"}])
     for deployment in ("backend-green", "frontend-green"):
         stage.world.scale(deployment, 0)
-    await asyncio.sleep(0.05)
+    await stage.settled()
     await stage.tick(after=15)
     await stage.world.kubernetes.fail(Refuse())
     for _ in range(3):

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.cluster.conftest import Bank
 from tests.stack.admin import path_of
-from tests.stack.wait import PATIENCE, eventually
+from tests.stack.wait import PATIENCE, eventually, eventually_answers
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
@@ -80,13 +80,14 @@ async def test_F17_a_rollout_that_has_not_replaced_every_pod_is_mixed(cluster: C
     async def is_mixed() -> bool:
         return (await bank.observe(cluster)).is_mixed("green")
 
-    assert not await is_mixed()
-    for ready, expected in (("false", True), ("true", False)):
+    async def is_whole() -> bool:
+        return not await is_mixed()
+
+    assert await is_whole()
+    for ready, so in (("false", is_mixed), ("true", is_whole)):
         template = {"metadata": {"annotations": {"watchdog.test/ready": ready}}}
         bank.plane.admin.patch(bank.deployment_path("frontend-green"), {"spec": {"template": template}})
-        async with asyncio.timeout(PATIENCE):
-            while await is_mixed() is not expected:
-                pass
+        await eventually_answers(so, f"the pods of the new template have come, ready: {ready}")
     assert not (await bank.observe(cluster)).is_mixed("blue")
 
 

@@ -15,7 +15,7 @@ from tests.stack.fault_proxy import FaultProxy, fault_proxy
 from tests.stack.faults import refusal
 from tests.stack.injection import Match
 from tests.stack.kubernetes import ControlPlane
-from tests.stack.wait import PATIENCE, eventually
+from tests.stack.wait import eventually, eventually_answers
 from watchdog.announce import Silent
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster
@@ -39,11 +39,12 @@ async def glanced(cluster: Cluster, bank: Bank, status: TargetStatus) -> list[di
 
 async def settled(cluster: Cluster, bank: Bank) -> TargetStatus:
     """The target once its EndpointSlices have followed its pods."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            status = await bank.observe(cluster)
-            if [service.endpoints["green"] for service in status.services] == [2, 2]:
-                return status
+
+    async def found() -> TargetStatus | None:
+        status = await bank.observe(cluster)
+        return status if [service.endpoints["green"] for service in status.services] == [2, 2] else None
+
+    return await eventually_answers(found, "the EndpointSlices have followed the pods")
 
 
 async def test_a_glance_counts_as_a_look_does(cluster: Cluster, bank: Bank) -> None:
@@ -51,9 +52,11 @@ async def test_a_glance_counts_as_a_look_does(cluster: Cluster, bank: Bank) -> N
     assert await glanced(cluster, bank, before) == [dict(service.endpoints) for service in before.services]
     for number in (0, 1):
         await apply(cluster, bank.namespace, switch(before, number), now=NOW)
-    async with asyncio.timeout(PATIENCE):
-        while await glanced(cluster, bank, before) != [{"blue": 2, "green": 0, "": 0}] * 2:
-            pass
+
+    async def have_followed() -> bool:
+        return await glanced(cluster, bank, before) == [{"blue": 2, "green": 0, "": 0}] * 2
+
+    await eventually_answers(have_followed, "the EndpointSlices have followed the switch")
     after = await bank.observe(cluster)
     assert [dict(service.endpoints) for service in after.services] == await glanced(cluster, bank, before)
 

@@ -1,6 +1,5 @@
 """What the product sees of a target on a real API server."""
 
-import asyncio
 import time
 
 import pytest
@@ -9,7 +8,7 @@ from tests.cluster.conftest import Bank, make_bank
 from tests.stack.admin import path_of
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP, BY_APP_AND_COLOR, BY_COLOR, BY_SHARED_APP_AND_COLOR, MIXED, Style
-from tests.stack.wait import PATIENCE, eventually
+from tests.stack.wait import eventually, eventually_answers
 from watchdog.cluster.client import Cluster, ForbiddenError, UnreachableError
 from watchdog.cluster.observe import MissingError, Myself, read_namespace, status_of
 from watchdog.core.annotations import PAUSED
@@ -41,12 +40,10 @@ async def test_F53_every_style_of_selector_is_understood(
 
 
 async def test_endpoints_are_counted_by_color(cluster: Cluster, bank: Bank) -> None:
-    async def counted() -> dict[str, int]:
-        return dict((await bank.observe(cluster)).services[1].endpoints)
+    async def are_counted() -> bool:
+        return dict((await bank.observe(cluster)).services[1].endpoints) == {"blue": 0, "green": 2, "": 0}
 
-    async with asyncio.timeout(PATIENCE):  # the EndpointSlices follow the pods in their own time
-        while await counted() != {"blue": 0, "green": 2, "": 0}:
-            pass
+    await eventually_answers(are_counted, "the EndpointSlices have followed the pods, and are counted by color")
 
 
 async def test_F53_a_declared_style_that_misses_a_key_would_select_nothing(cluster: Cluster, bank: Bank) -> None:

@@ -1,6 +1,7 @@
 """The state machine of a rule, cell by cell of the design's table, and its laws."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -250,12 +251,13 @@ def test_only_a_breach_moves_a_rule_towards_firing(watched: Rule, slots: str) ->
 
 
 @given(RULES, SLOTS)
-def test_a_firing_rule_had_its_breaches_and_its_time(watched: Rule, slots: str) -> None:
-    for number, state in enumerate(play(watched, slots)):
-        if state.phase is Phase.FIRING and slots[number] == "b":
-            since_ok = slots[: number + 1].rpartition("o")[2]
-            assert since_ok.count("b") >= watched.datapoints_to_alarm or watched.keep_firing_for
-            assert state.breached_for >= watched.for_
+def test_a_rule_that_begins_to_fire_had_its_breaches_and_its_time(watched: Rule, slots: str) -> None:
+    states = [fresh_state(watched, "green:1"), *play(watched, slots)]
+    for number, (before, after) in enumerate(pairwise(states), start=1):
+        if before.phase is not Phase.FIRING and after.phase is Phase.FIRING:
+            since_ok = slots[:number].rpartition("o")[2].replace("_", "")
+            assert since_ok[-watched.evaluation_periods :].count("b") >= watched.datapoints_to_alarm
+            assert (since_ok.count("b") - 1) * INTERVAL >= watched.for_
 
 
 @given(RULES, st.text("oine_", min_size=1, max_size=40))

@@ -1,5 +1,6 @@
 """The plan of a rollback: what comes next, and the laws that hold whatever interrupts it."""
 
+import math
 from typing import Any
 
 import pytest
@@ -226,23 +227,47 @@ class Cluster:
         self.within = within
         self.colors = ["green", "green"]
         self.ready = {"blue": 3, "green": 3}
-        self.replicas = {"blue": 3, "green": 3}
+        self.replicas = {each.deployment_of(color): 3 for each in within.services for color in ("blue", "green")}
         self.saved: set[str] = set()
         self.opened = [False, False]
         self.paused = False
+        self.dry_run = False
         self.writes: list[Step] = []
 
+    def suffer(self, trouble: str) -> None:
+        """What happens to it from outside."""
+        match trouble:
+            case "pause" | "resume":
+                self.paused = trouble == "pause"
+            case "dry run" | "enforce":
+                self.dry_run = trouble == "dry run"
+            case "good is scaled to 1":
+                self.replicas |= {"backend-blue": 1, "frontend-blue": 1}
+            case "good dies" | "good shrinks" | "good lives":
+                self.ready["blue"] = {"good dies": 0, "good shrinks": 1, "good lives": 3}[trouble]
+            case _:
+                pass
+
+    def serving(self, app: str, color: str) -> int:
+        """The pods of a Deployment that are ready and stay."""
+        return min(self.ready[color], self.replicas[f"{app}-{color}"])
+
     def observe(self) -> TargetStatus:
-        ready = {color: min(self.ready[color], self.replicas[color]) for color in self.ready}
         services = tuple(
-            service(declared, color, ready, within=self.within, annotations=OPEN if opened else {})
+            service(
+                declared,
+                color,
+                {each: self.serving(declared.name, each) for each in ("blue", "green")},
+                within=self.within,
+                annotations=OPEN if opened else {},
+            )
             for declared, color, opened in zip(self.within.services, self.colors, self.opened, strict=True)
         )
         deployments = {
             (declared.name, color): deployment(
                 declared.deployment_of(color),
-                ready=ready[color],
-                replicas=self.replicas[color],
+                ready=self.serving(declared.name, color),
+                replicas=self.replicas[declared.deployment_of(color)],
                 annotations={REPLICAS: "3"} if declared.deployment_of(color) in self.saved else {},
             )
             for declared in self.within.services
@@ -257,17 +282,18 @@ class Cluster:
 
     def do(self, step: Step) -> None:
         assert not self.paused
+        assert not self.dry_run
         self.writes.append(step)
         match step:
             case RestoreGood(deployment=restored, replicas=replicas):
                 assert restored.name.endswith("blue"), "only the good color is scaled up"
-                assert replicas > self.replicas["blue"]
-                self.replicas["blue"] = replicas
+                assert replicas > self.replicas[restored.name]
+                self.replicas[restored.name] = replicas
             case SwitchSelector(service=switched, to_selector=selector):
                 assert selector.keys() == switched.selector.keys()
                 assert selector["color"] in self.within.colors
-                assert self.replicas["blue"] > 0
-                assert self.ready["blue"] > 0, "a Service would select nothing"
+                floor = max(1, math.ceil(self.within.rollback.min_ready * self.serving(switched.name, "green")))
+                assert self.serving(switched.name, "blue") >= floor, "a Service would select too few"
                 index = [each.name for each in self.within.services].index(switched.name)
                 self.colors[index], self.opened[index] = "blue", True
             case ScaleDown(deployment=scaled):
@@ -275,7 +301,7 @@ class Cluster:
                 assert self.colors == ["blue", "blue"], "only after every Service is switched"
                 assert self.ready["blue"] > 0
                 self.saved.add(scaled.name)
-                self.replicas["green"] = 0
+                self.replicas[scaled.name] = 0
             case CloseTrip(service=closed):
                 index = [each.name for each in self.within.services].index(closed.name)
                 self.opened[index] = False
@@ -294,7 +320,7 @@ def tick(cluster: Cluster, *, now: float, stop_after: int, tripped: bool, verifi
             tripped=trip().rules if tripped else (),
             other_breaches=(),
             now=now,
-            dry_run=False,
+            dry_run=cluster.dry_run,
         )
     )
     if isinstance(decision, Hold):
@@ -305,22 +331,32 @@ def tick(cluster: Cluster, *, now: float, stop_after: int, tripped: bool, verifi
     return found.stage is Stage.FINISHED and stop_after >= len(found.steps)
 
 
-INTERRUPTIONS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["", "pause", "resume", "good dies", "good lives"])), max_size=12
-)
+TROUBLES = [
+    "",
+    "pause",
+    "resume",
+    "dry run",
+    "enforce",
+    "good dies",
+    "good shrinks",
+    "good is scaled to 1",
+    "good lives",
+]
+INTERRUPTIONS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(TROUBLES)), max_size=12)
 
 
 @given(INTERRUPTIONS)
 def test_F43_stopped_after_any_step_the_next_ticks_still_finish(interruptions: list[tuple[int, str]]) -> None:
     cluster, now = Cluster(target()), NOW
     for stop_after, trouble in interruptions:
-        cluster.paused = {"pause": True, "resume": False}.get(trouble, cluster.paused)
-        cluster.ready["blue"] = {"good dies": 0, "good lives": 3}.get(trouble, cluster.ready["blue"])
+        cluster.suffer(trouble)
         verified = is_verified(trip(), cluster.observe())
         tick(cluster, now=now, stop_after=stop_after, tripped=True, verified_since=now - 60 if verified else None)
         now += 1
-    cluster.paused, cluster.ready["blue"] = False, 3
-    begun = any(cluster.opened) or not cluster.writes
+    for end in ("resume", "enforce", "good lives"):
+        cluster.suffer(end)
+    switches = [step for step in cluster.writes if isinstance(step, SwitchSelector)]
+    begun = any(cluster.opened) or not switches
     for _ in range(6):
         verified = is_verified(trip(), cluster.observe())
         if tick(cluster, now=now, stop_after=9, tripped=begun, verified_since=now - 60 if verified else None):
@@ -328,7 +364,7 @@ def test_F43_stopped_after_any_step_the_next_ticks_still_finish(interruptions: l
         now += 1
     assert cluster.colors == ["blue", "blue"]
     assert cluster.opened == [False, False]
-    assert cluster.replicas == {"blue": 3, "green": 0}
+    assert [cluster.replicas[name] for name in ("backend-green", "frontend-green")] == [0, 0]
     assert sum(isinstance(step, SwitchSelector) for step in cluster.writes) == 2, "each Service is switched once"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -45,6 +45,18 @@ async def eventually(condition: Callable[[], Answer], what: str, *, within: floa
         if time.monotonic() > deadline:
             raise DeadlineError(f"not within {within:g} s: {what} (last answer: {last})")
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def eventually_answers(
+    ask: Callable[[], Awaitable[Answer | None]], what: str, *, within: float = PATIENCE
+) -> Answer:
+    """The same for what has to be awaited itself; returns its first truthy answer."""
+    deadline = time.monotonic() + within
+    while not (answer := await ask()):
+        if time.monotonic() > deadline:
+            raise DeadlineError(f"not within {within:g} s: {what} (last answer: {answer!r})")
+        await asyncio.sleep(PAUSE_SECONDS)
+    return answer
 
 
 def _ask(condition: Callable[[], Answer]) -> tuple[Answer | None, str]:

@@ -4,6 +4,7 @@ Law: everything that was sent is kept, with the time of its arrival.
 """
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.stack.ports import free_port
+from tests.stack.wait import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,14 @@ class Hooks:
     def slack(self) -> list[dict[str, Any]]:
         """What the Slack webhook was sent."""
         return [hook.body for hook in self.received if hook.path == "/slack"]
+
+
+@contextmanager
+def silence() -> Iterator[socket.socket]:
+    """Listens inside the block: the kernel accepts every connection, and nobody answers."""
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        server.settimeout(PATIENCE)
+        yield server
 
 
 @contextmanager

@@ -17,11 +17,12 @@ ERRORS = 'sum(rate(http_requests_total{{namespace="{namespace}",app="frontend",c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The times of a story in seconds."""
+    """The times of a story in seconds, and of how many slots the newest are looked through for two breaches."""
 
     pending: int = 3
     scale_down_delay: int = 2
     cooldown: int = 600
+    periods: int = 4
 
 
 DEFAULT_PACE = Pace()
@@ -60,7 +61,7 @@ def _error_ratio(app: BankingApp, pace: Pace) -> Mapping[str, Any]:
         "for": f"{pace.pending}s",
         "initial_delay": "0s",  # the release of a story is seconds old
         "datapoints_to_alarm": 2,
-        "evaluation_periods": 4,
+        "evaluation_periods": pace.periods,
         "action": "rollback",
         "annotations": {"summary": "{{ value }} of the requests fail on {{ color }}"},
     }
@@ -82,6 +83,6 @@ def _error_logs(app: BankingApp, pace: Pace) -> Mapping[str, Any]:
         "for": f"{pace.pending}s",
         "initial_delay": "0s",
         "datapoints_to_alarm": 2,
-        "evaluation_periods": 4,
+        "evaluation_periods": pace.periods,
         "action": "rollback",
     }

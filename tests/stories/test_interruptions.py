@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.stack.admin import Admin
+from tests.stack.auditlog import by_field_manager, writes_in
 from tests.stack.banking import APPS, BankingApp, BankingFactory, Plan
 from tests.stack.wait import wait_until
 from tests.stories.conftest import WatchdogFactory
@@ -66,23 +67,20 @@ def test_F43_killed_after_the_first_switch_it_is_finished_once(
 def test_F28_another_writer_is_never_overwritten(banking: BankingFactory, watchdog: WatchdogFactory) -> None:
     app = banking(GREEN)
     dog = watchdog(app, rules=rule_file(app, rules="prometheus"))
-    with _another_writer(app) as labels:
+    with _another_writer(app):
         app.go_bad("green", seen_by="prometheus")
         wait_until(lambda: dog.lines("cluster") or app.is_active("blue"), "they have met, or the watchdog was quicker")
     wait_until(lambda: app.is_active("blue"), "the rollback is done")
-    for each in APPS:
-        found = app.admin.get(app.service_path(each))["metadata"]["labels"]
-        assert found["writes"] == labels[each], "the last word of the other writer is still there"
-    for row in dog.writes():
-        if row["objectRef"]["resource"] == "services":
-            tested = {operation["path"] for operation in row["requestObject"] if operation["op"] == "test"}
-            assert {"/metadata/uid", "/metadata/resourceVersion"} <= tested, "no blind write"
+    patches = [write for write in writes_in(dog.writes(), ours=by_field_manager) if write.resource == "services"]
+    assert all(write.tests(path) for write in patches for path in ("/metadata/uid", "/metadata/resourceVersion"))
+    switches = [write for write in patches if write.touches("/spec/selector")]
+    assert [write.name for write in switches if write.committed] == ["backend-service", "frontend-service"]
+    assert all(write.tests("/spec/selector") for write in switches), "no blind write"
 
 
 @contextmanager
-def _another_writer(app: BankingApp) -> Iterator[dict[str, str]]:
-    """Labels both Services without a pause; yields what it wrote last."""
-    written: dict[str, str] = {}
+def _another_writer(app: BankingApp) -> Iterator[None]:
+    """Labels both Services without a pause."""
     stop = threading.Event()
 
     def write() -> None:
@@ -91,14 +89,12 @@ def _another_writer(app: BankingApp) -> Iterator[dict[str, str]]:
         while not stop.wait(0.005):
             number += 1
             for each in APPS:
-                label = str(number)
-                admin.patch(app.service_path(each), {"metadata": {"labels": {"writes": label}}})
-                written[each] = label
+                admin.patch(app.service_path(each), {"metadata": {"labels": {"writes": str(number)}}})
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
     try:
-        yield written
+        yield
     finally:
         stop.set()
         thread.join()

@@ -118,6 +118,10 @@ class Watchdog:
         ours = [row for row in rows if "fieldManager=canary-watchdog" in row["requestURI"]]
         return [row for row in ours if row["objectRef"]["resource"] != "configmaps"]
 
+    def changes(self) -> list[Line]:
+        """Its writes but for the Events, which say and change nothing."""
+        return [row for row in self.writes() if row["objectRef"]["resource"] != "events"]
+
     def finished(self) -> bool:
         """True when a rollback has ended."""
         return bool(self.lines("finished"))

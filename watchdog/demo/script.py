@@ -64,11 +64,16 @@ class _Notes(Silent):
                 pass
 
 
-async def play(audience_for: Callable[[Callable[[], Traffic]], Audience], *, keep: bool) -> Summary | None:
+AudienceFor = Callable[[Callable[[], Traffic]], Audience]
+
+
+async def play(
+    audience_for: AudienceFor, *, keep: bool, gives_up_after: float = GIVES_UP_AFTER_SECONDS
+) -> Summary | None:
     """Plays the story; its summary, or None when it was interrupted.
 
     ``audience_for`` is given what the clients of the application see, to be asked at any time. With ``keep`` the world
-    goes on after the story, until SIGINT.
+    goes on after the story, until SIGINT. A rollback is waited for ``gives_up_after`` seconds.
     """
     async with SimulatedWorld(pod_ready_delay=0.3) as world:
         clients, notes = Clients(world), _Notes()
@@ -77,7 +82,9 @@ async def play(audience_for: Callable[[Callable[[], Traffic]], Audience], *, kee
             watchdog = group.create_task(
                 daemon.run(_settings(world), _rules(), listener=Fanout(audience, notes)), name="watchdog"
             )
-            story = group.create_task(_story(world, clients, audience, notes), name="story")
+            story = group.create_task(
+                _story(world, clients, audience, notes, gives_up_after=gives_up_after), name="story"
+            )
             await asyncio.wait((watchdog, story), return_when=asyncio.FIRST_COMPLETED)
             if keep and not watchdog.done():
                 audience.scene("go on", "the world goes on; ^C ends it")
@@ -87,7 +94,9 @@ async def play(audience_for: Callable[[Callable[[], Traffic]], Audience], *, kee
     return None if story.cancelled() else story.result()
 
 
-async def _story(world: SimulatedWorld, clients: Clients, audience: Audience, notes: _Notes) -> Summary:
+async def _story(
+    world: SimulatedWorld, clients: Clients, audience: Audience, notes: _Notes, *, gives_up_after: float
+) -> Summary:
     audience.scene("begin", "blue is active, and well")
     await asyncio.sleep(HEALTHY_SECONDS)
     audience.scene("release", "somebody switches both Services to green")
@@ -97,10 +106,10 @@ async def _story(world: SimulatedWorld, clients: Clients, audience: Audience, no
     world.bank.go_bad("green", error_ratio=ERROR_RATIO)
     bad_since = time.time()
     try:
-        async with asyncio.timeout(GIVES_UP_AFTER_SECONDS):
+        async with asyncio.timeout(gives_up_after):
             await notes.ended.wait()
     except TimeoutError:
-        audience.scene("give up", f"no rollback within {GIVES_UP_AFTER_SECONDS:g} s")
+        audience.scene("give up", f"no rollback within {gives_up_after:g} s")
     await asyncio.sleep(LAST_LOOK_SECONDS)
     seen = clients.look()
 

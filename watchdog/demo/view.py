@@ -1,8 +1,10 @@
 """What a person sees of the demo in the terminal: the traffic, the rules with their phases, and what happened.
 
-Law: it shows what the daemon told and what the simulated clients saw; it computes nothing of its own.
+Law: it shows what the daemon told and what the simulated clients saw; it computes nothing of its own. What changes is
+read in the event loop alone; the terminal is written by a thread, which is given finished drawings only.
 """
 
+import asyncio
 import re
 import time
 from collections import deque
@@ -65,7 +67,8 @@ class TerminalView(Silent):
         self._lines: deque[Text] = deque(maxlen=_LINES)
         self._decision = Text("-")
         self._started = time.monotonic()
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=_FRAMES_PER_SECOND)
+        self._drawing: RenderableType = Text("starting …")
+        self._live = Live(get_renderable=lambda: self._drawing, console=console, refresh_per_second=_FRAMES_PER_SECOND)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -73,12 +76,19 @@ class TerminalView(Silent):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._drawing = self._draw()
         self._live.stop()
 
     def watching(self, traffic: Callable[[], Traffic]) -> Self:
         """Shows this traffic from now on; it is asked at each drawing."""
         self._traffic = traffic
         return self
+
+    async def keep_drawing(self) -> None:
+        """Draws anew a few times a second, until it is cancelled."""
+        while True:
+            self._drawing = self._draw()
+            await asyncio.sleep(1 / _FRAMES_PER_SECOND)
 
     def save(self, picture: Path, summary: Summary | None) -> None:
         """Writes the last drawing as an SVG file."""
