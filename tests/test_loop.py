@@ -351,6 +351,36 @@ async def test_F89_a_journal_that_is_deleted_before_a_restart_is_rebuilt_from_th
     assert_rolled_back_once(stage)
 
 
+async def test_S14_what_was_rolled_back_is_not_returned_to_although_the_journal_is_lost(stage: Stage) -> None:
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, "true")  # of an earlier revision
+    await recover(stage)
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    stage.script.answers |= {"blue": BAD, "green": IDLE}
+    stage.raise_watch()
+    await stage.tick(after=900)
+    assert (stage.colors(), stage.ear.told(Event.DECISION)[-1]) == ({"blue"}, "not_known_good")
+    assert "green was itself rolled back" in stage.ear.alerts[-1].text
+
+
+async def test_F89_an_undo_whose_journal_is_lost_keeps_the_pods_of_the_color_that_it_leaves(stage: Stage) -> None:
+    await recover(stage)
+    undoing = frozenset({Reason.NOT_KNOWN_GOOD, Reason.COOLDOWN})
+    decision = await stage.watch.judge_by_hand(BY_HAND, overrides=undoing, undoes="banking-app-1")
+    assert isinstance(decision, Rollback)
+    stage.script.answers["green"] = WELL
+    hand = stage.watch
+    stage.raise_watch()
+    begun = asyncio.create_task(hand.roll_back_by_hand(decision.trip))
+    await stage.tick_until(lambda: stage.colors() == {"green"})
+    begun.cancel()
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    stage.ear.transitions.clear()
+    stage.raise_watch()
+    await stage.tick_until(stage.finished)
+    assert (stage.colors(), stage.replicas("blue")) == ({"green"}, [3, 3])
+
+
 async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     stage.script.answers["green"] = WELL
     await stage.tick()

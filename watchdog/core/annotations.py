@@ -111,10 +111,15 @@ def _trip_fields(trip: Trip) -> dict[str, Any]:
         "to": trip.good,
         "startedAt": show_instant(trip.started_at),
         "rules": [asdict(rule) | {"since": show_instant(rule.since)} for rule in trip.rules],
+        "release": trip.release,
+        "undoes": trip.undoes,
+        "reapplied": trip.reapplied,
+        "switched": list(trip.switched),
     }
 
 
 def _trip(fields: dict[str, Any]) -> Trip:
+    """The trip; what an earlier program did not write about it is not known."""
     try:
         rules = tuple(map(_rule, fields["rules"]))
         return Trip(
@@ -123,6 +128,10 @@ def _trip(fields: dict[str, Any]) -> Trip:
             good=str(fields["to"]),
             started_at=read_instant(fields["startedAt"]),
             rules=rules,
+            release=str(fields.get("release", "")),
+            undoes=str(fields.get("undoes", "")),
+            reapplied=int(fields.get("reapplied", 0)),
+            switched=tuple(map(str, fields.get("switched", ()))),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableRecordError(f"{TRIP}: {error!r}") from error

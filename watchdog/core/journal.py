@@ -147,14 +147,17 @@ def last_left(before: Journal, after: Journal) -> FinishedTrip | None:
     if last is None or stay is None or after.trip is not None or last.superseded or last.trip.undoes:
         return None
     earlier = [each for each in before.stays if each.color == stay.color and each.since > last.finished_at]
-    is_new = before.stays != after.stays and (not before.stays or before.stays[-1].color != stay.color)
+    left = before.stays[-1] if before.stays else None
+    is_new = before.stays != after.stays and (
+        left is None or left.color != stay.color or left.ending is Ending.ROLLED_BACK
+    )
     return last if is_new and stay.color == last.trip.bad and not earlier else None
 
 
 def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
     """A number vouches for that revision alone, a word for the revision that it was first seen on; none for later ones.
 
-    A color is vouched for when each of its Deployments is.
+    A color is vouched for when each of its Deployments is; "" in the journal is a revision that nobody remembers.
     """
     vouches: dict[str, bool] = {}
     by_number: dict[str, bool] = {}
@@ -171,11 +174,16 @@ def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
     return journal if vouched == dict(journal.vouched) else replace(journal, vouched=vouched)
 
 
+def was_rolled_back(journal: Journal, release: str) -> bool:
+    """True when a rollback has left the release, or is leaving it."""
+    return any(stay.release == release and stay.ending is Ending.ROLLED_BACK for stay in journal.stays)
+
+
 def why_not_known_good(journal: Journal, status: TargetStatus, color: str) -> str:
     """Why the color's present release is not known to be good; "" when it is."""
     release = status.release(color)
     endings = [stay.ending for stay in journal.stays if stay.color == color and stay.release == release]
-    if Ending.ROLLED_BACK in endings:
+    if was_rolled_back(journal, release):
         return f"{color} was itself rolled back, and has not changed since"
     if journal.vouched.get(color) == release:
         return ""
@@ -250,6 +258,8 @@ def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -
     """The newest stay of the bad color with another ending."""
     if not stays or stays[-1].color != trip.bad or stays[-1].ending is not before:
         return stays
+    if trip.release and stays[-1].release != trip.release:
+        return stays
     return (*stays[:-1], replace(stays[-1], ending=after))
 
 
@@ -262,9 +272,28 @@ def is_strange(journal: Journal, status: TargetStatus) -> bool:
 
 def adopt(journal: Journal, status: TargetStatus) -> Journal:
     """What the objects testify and the journal does not know: it was deleted, or is older than they are."""
+    if not journal.stays and (status.trip is not None or status.last_trip is not None):
+        journal = _forget_words(journal, status)
     known = {finished.trip.id for finished in journal.finished}
+    is_open = {trip.id for trip in (journal.trip, status.trip) if trip is not None}
+    last = status.last_trip
+    if last is not None and not journal.finished and last.trip.id not in is_open:
+        journal = _latched(replace(journal, finished=(last,)), last.trip)
     if journal.trip is None and status.trip is not None and status.trip.id not in known:
-        journal = open_trip(journal, status.trip)
-    if not journal.finished and status.last_trip is not None:
-        journal = replace(journal, finished=(status.last_trip,))
+        journal = _latched(open_trip(journal, status.trip), status.trip)
     return journal
+
+
+def _forget_words(journal: Journal, status: TargetStatus) -> Journal:
+    """For which revision a word vouched is lost with the journal; what runs now may have come after it was said."""
+    return replace(journal, vouched=dict.fromkeys({color for _, color in status.deployments}, ""))
+
+
+def _latched(journal: Journal, trip: Trip) -> Journal:
+    """The journal in which the release that a trip has left is known to have been rolled back."""
+    if trip.undoes or not trip.release or was_rolled_back(journal, trip.release):
+        return journal
+    stay = Stay(color=trip.bad, release=trip.release, since=trip.started_at, ending=Ending.ROLLED_BACK)
+    earlier = tuple(each for each in journal.stays if each.since <= stay.since)
+    later = tuple(each for each in journal.stays if each.since > stay.since)
+    return replace(journal, stays=(*earlier, stay, *later)[-MOST_STAYS:])
