@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.core.making import NOW, RULE
+from tests.core.making import NOW, RULE, trip
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
-from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP, write_trip
 from watchdog.core.decision import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
-from watchdog.core.journal_text import read_journal
+from watchdog.core.journal_text import read_journal, write_journal
 from watchdog.core.model import Measurement, TrippedRule, Trouble
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
@@ -391,6 +391,48 @@ async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     await stage.tick()
     assert stage.colors() == {"green"}
     assert stage.ear.told(Event.DECISION)[-1] == "unreadable"
+
+
+ELSEWHERE = "the rollback banking-app-1 is from 'green' to 'azure', and the rule file's colors are blue and green"
+
+
+async def test_F89_an_open_trip_of_colors_that_the_rule_file_does_not_have_holds(stage: Stage) -> None:
+    """They were renamed while it was open."""
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    renamed = write_journal(Journal(target="banking-app", trip=trip(good="azure")))
+    change = {"data": {"trip": renamed["trip"]}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+    stage.raise_watch()
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert (stage.ear.told(Event.DECISION)[-1], stage.journal().trip) == ("unreadable", trip(good="azure"))
+    (told,) = stage.ear.alerts
+    assert ELSEWHERE in told.text
+    assert "remove the key trip of the ConfigMap canary-watchdog-banking-app" in told.text
+    change = {"data": {"trip": None}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+    await stage.tick(after=15)
+    assert stage.ear.told(Event.DECISION)[-1] == "nothing_firing"
+
+
+async def test_F89_a_mark_of_colors_that_the_rule_file_does_not_have_holds(stage: Stage) -> None:
+    stage.world.annotate("services", "backend-service", TRIP, write_trip(trip(good="azure"), was={}))
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert (stage.ear.told(Event.DECISION), stage.colors()) == (["unreadable"], {"green"})
+    (told,) = stage.ear.alerts
+    assert ELSEWHERE in told.text
+    assert f"kubectl -n banking-app annotate service backend-service {TRIP}-" in told.text
+
+
+async def test_a_record_of_replicas_that_no_deployment_has_is_none(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, REPLICAS, "9" * 5000)
+        stage.world.scale(deployment, 1)
+    await asyncio.sleep(0.05)
+    await stage.tick()
+    assert stage.replicas("blue") == [3, 3]
 
 
 async def test_F89_a_journal_that_cannot_be_read_again_is_told_again(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import JournalStore
 from watchdog.core.annotations import UnreadableRecordError
-from watchdog.core.journal import Journal, adopt, is_strange, send_off, worth_keeping
+from watchdog.core.journal import Journal, adopt, is_strange, send_off, why_stranded, worth_keeping
 from watchdog.core.model import TargetStatus
 
 
@@ -31,14 +31,25 @@ class Recollection:
         """
         if self._kept is not None and not is_strange(self.journal, status):
             return False
+        self._kept = None
         try:
-            self._kept = await self._store.load()
+            kept = await self._store.load()
         except UnreadableRecordError as error:
             self.unreadable = str(error)
             return False
-        self.unreadable = ""
-        self.journal = adopt(self._kept, status)
+        self.unreadable = self._stranded(kept, status)
+        if self.unreadable:
+            return False
+        self._kept = kept
+        self.journal = adopt(kept, status)
         return True
+
+    @staticmethod
+    def _stranded(kept: Journal, status: TargetStatus) -> str:
+        """What is open and does not fit the rule file is not forgotten, nor can it be carried on."""
+        why = why_stranded(kept, status)
+        cure = f"remove the key trip of the ConfigMap canary-watchdog-{kept.target}, and it is ended as it is"
+        return f"{why}; or {cure}" if why else ""
 
     async def keep(self) -> None:
         """Writes what is new. Raises ClusterError; ConflictError says that another writer was quicker."""

@@ -229,8 +229,9 @@ def _plan(target: Target, trip: Trip) -> Iterator[str]:
     )
     yield f"  make {trip.good} ready, if it is too small"
     for service in target.services:
-        before = trip.selectors[service.name]
-        yield f"  switch {service.name}: {_pairs(before)} → {_pairs(selector_for(service, before, trip.good))}"
+        before = trip.selectors.get(service.name)  # of a trip that was rebuilt from the objects it is not known
+        moved = f"{_pairs(before)} → {_pairs(selector_for(service, before, trip.good))}" if before else trip.good
+        yield f"  switch {service.name}: {moved}"
     if not trip.undoes:
         for name, replicas in trip.replicas.items():
             yield f"  scale {name}: {replicas} → 0, {show_duration(target.rollback.scale_down_delay)} after the switch"

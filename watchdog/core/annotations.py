@@ -4,7 +4,7 @@ Law: what is not clearly "not paused" is paused; what cannot be read is never gu
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,16 @@ def write_trip(trip: Trip, *, was: Selector) -> str:
 def read_trip(text: str) -> Trip:
     """The open trip of the annotation `TRIP`; raises UnreadableRecordError."""
     return _trip(_object(text))
+
+
+def why_unfit(trip: Trip, colors: Collection[str]) -> str:
+    """Why an open trip cannot be one of a target with these colors; "" when it can."""
+    if trip.bad != trip.good and {trip.bad, trip.good} <= set(colors):
+        return ""
+    return (
+        f"the rollback {trip.id} is from {trip.bad!r} to {trip.good!r}, and the rule file's colors are "
+        f"{' and '.join(sorted(colors))}: give them these names until it has ended"
+    )
 
 
 def write_finished(finished: FinishedTrip) -> str:

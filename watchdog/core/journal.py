@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from watchdog.core.alert import Alert
-from watchdog.core.annotations import KNOWN_GOOD
+from watchdog.core.annotations import KNOWN_GOOD, why_unfit
 from watchdog.core.inforce import InForce
 from watchdog.core.instant import Instant
 from watchdog.core.model import FinishedTrip, Phase, RuleState, TargetStatus, Trip
@@ -268,6 +268,11 @@ def is_strange(journal: Journal, status: TargetStatus) -> bool:
     if status.trip is None or (journal.trip is not None and journal.trip.id == status.trip.id):
         return False
     return all(finished.trip.id != status.trip.id for finished in journal.finished)
+
+
+def why_stranded(journal: Journal, status: TargetStatus) -> str:
+    """Why the journal's open trip cannot be carried on with what the rule file declares; "" when it can."""
+    return why_unfit(journal.trip, {color for _, color in status.deployments}) if journal.trip else ""
 
 
 def adopt(journal: Journal, status: TargetStatus) -> Journal:
