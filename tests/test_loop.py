@@ -410,8 +410,8 @@ async def test_F89_an_open_trip_of_colors_that_the_rule_file_does_not_have_holds
     (told,) = stage.ear.alerts
     assert ELSEWHERE in told.text
     assert "remove the key trip of the ConfigMap canary-watchdog-banking-app" in told.text
-    change = {"data": {"trip": None}}
-    stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+    taken_out: dict[str, dict[str, None]] = {"data": {"trip": None}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", taken_out, manager="somebody")
     await stage.tick(after=15)
     assert stage.ear.told(Event.DECISION)[-1] == "nothing_firing"
 
@@ -1084,6 +1084,45 @@ async def test_S13_a_trip_is_undone_from_its_journal(stage: Stage) -> None:
     assert await stage.watch.roll_back_by_hand(decision.trip) is not None
     assert stage.colors() == {"green"}
     assert (stage.replicas("green"), stage.replicas("blue")) == ([3, 3], [3, 3])
+
+
+async def test_F63_S3_a_release_that_comes_back_after_the_end_is_not_rolled_back_again(stage: Stage) -> None:
+    await recover(stage)
+    written = stage.switches()
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.scale(deployment, 3)
+    await asyncio.sleep(0.05)
+    stage.world.switch("green", manager="argocd-controller")
+    stage.script.answers["blue"] = IDLE
+    for _ in range(3):
+        stage.raise_watch()
+        await stage.tick(after=900)
+        await stage.tick(after=15)
+    assert (stage.colors(), stage.switches()) == ({"green"}, written)
+    assert stage.ear.told(Event.DECISION)[-1] == "rolled_back_before"
+    assert "argocd-controller gave it the traffic again" in stage.ear.alerts[-1].text
+    overrides = frozenset({Reason.ROLLED_BACK_BEFORE})
+    by_hand = await stage.watch.judge_by_hand(BY_HAND, overrides=overrides)
+    assert isinstance(by_hand, Rollback)
+    assert by_hand.trip.overrides == ("rolled_back_before",)
+
+
+async def test_S3_what_an_undo_has_left_is_returned_to_from_the_next_release(stage: Stage) -> None:
+    await recover(stage)
+    decision = await stage.watch.judge_by_hand(
+        BY_HAND, overrides=frozenset({Reason.NOT_KNOWN_GOOD, Reason.COOLDOWN}), undoes="banking-app-1"
+    )
+    assert isinstance(decision, Rollback)
+    stage.script.answers |= {"green": WELL, "blue": IDLE}
+    stage.pace = 3.0
+    await stage.watch.roll_back_by_hand(decision.trip)
+    stage.pace = 0.0
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.deploy(deployment, "bank:worse")
+    await asyncio.sleep(0.05)
+    await stage.tick(after=900)
+    stage.script.answers["green"] = BAD
+    await stage.tick_until(lambda: stage.colors() == {"blue"})
 
 
 async def test_a_running_watchdog_takes_up_what_a_person_began(stage: Stage) -> None:

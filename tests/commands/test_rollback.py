@@ -97,6 +97,14 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
     assert again.exit_code == 1
     assert colors(desk) == {"green"}
 
+    held = await desk.type("rollback", TARGET, "--yes", "--even-if", "cooldown", WATCHDOG_RULES=fast)
+    assert held.exit_code == 1
+    assert f"held (rolled_back_before): green was rolled back before ({trip}, " in held.stderr
+    undo = undone.stdout.splitlines()[-1].partition(":")[0]
+    redone = await desk.type("undo", undo, "--yes", WATCHDOG_RULES=fast)
+    assert redone.exit_code == 0, redone.stderr
+    assert colors(desk) == {"blue"}
+
 
 async def test_who_interrupts_a_rollback_is_told_who_goes_on_with_it(desk: Desk) -> None:
     assert (await desk.type("trust", TARGET)).exit_code == 0

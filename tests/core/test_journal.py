@@ -17,6 +17,7 @@ from watchdog.core.journal import (
     Journal,
     adopt,
     close_trip,
+    left_firing,
     open_trip,
     remember,
     see,
@@ -119,6 +120,25 @@ def test_a_rollback_that_was_given_up_leaves_the_release_where_it_was() -> None:
     after = close_trip(open_trip(before, trip()), ended)
     assert stays(after) == stays(before)
     assert after.last_trip is None
+
+
+def test_a_trip_that_was_void_because_of_a_new_revision_has_not_rolled_the_older_one_back() -> None:
+    look, pushed = status(WITHIN), status(WITHIN, deployment_fields={"green": {"revision": "2"}})
+    begun = trip(release=look.release("green"))
+    void = FinishedTrip(trip=begun, finished_at=NOW + 2, recovered=False, switched=False)
+    journal = close_trip(see(open_trip(seen(look), begun), pushed, firing=False, now=NOW + 1), void)
+    assert stays(journal) == [("green", Ending.LEFT_FIRING), ("green", Ending.LASTS)]
+
+
+@pytest.mark.parametrize("firing", [False, True])
+def test_what_an_undo_leaves_ends_as_its_rules_say(*, firing: bool) -> None:
+    """It had not failed: the rollback that is undone was to it."""
+    before = seen(status(WITHIN, ("blue", "blue")))
+    opened = open_trip(before, trip(bad="blue", good="green", undoes="banking-app-0"))
+    after = see(opened, status(WITHIN), firing=firing, now=NOW + 1)
+    assert stays(after)[0] == ("blue", Ending.LEFT_FIRING if firing else Ending.LEFT_WELL)
+    assert bool(why_not_known_good(after, status(WITHIN), "blue")) is firing
+    assert left_firing(opened, after) is None, "it is ours, and nobody else's"
 
 
 def test_F89_a_journal_that_was_deleted_learns_from_the_objects() -> None:

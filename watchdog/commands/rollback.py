@@ -146,7 +146,9 @@ async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedT
 def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:
     """What undoing means: to return to what was rolled back, soon after it was, as long as it is the same release."""
     newest = [stay for stay in journal.stays if stay.color == ended.trip.bad][-1:]
-    is_same = any(stay.ending is Ending.ROLLED_BACK for stay in newest)
+    # What an undo has left was not rolled back: its stay ended as any other does.
+    was_left = {Ending.ROLLED_BACK} | ({Ending.LEFT_WELL, Ending.LEFT_FIRING} if ended.trip.undoes else set())
+    is_same = any(stay.ending in was_left for stay in newest)
     return frozenset({Reason.COOLDOWN, Reason.NOT_KNOWN_GOOD} if is_same else {Reason.COOLDOWN})
 
 

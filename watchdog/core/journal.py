@@ -118,8 +118,11 @@ def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: fl
 
 
 def left_firing(journal: Journal, seen: Journal) -> tuple[str, str] | None:
-    """From and to which color somebody switched while a rule was firing, between two journals; None when nobody did."""
-    if seen.stays == journal.stays or not journal.stays:
+    """From and to which color somebody switched while a rule was firing, between two journals; None when nobody did.
+
+    What an open trip leaves is no news.
+    """
+    if seen.stays == journal.stays or not journal.stays or seen.trip is not None:
         return None
     left, now = seen.stays[-2:]
     return (left.color, now.color) if left.ending is Ending.LEFT_FIRING and left.color != now.color else None
@@ -177,6 +180,13 @@ def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
 def was_rolled_back(journal: Journal, release: str) -> bool:
     """True when a rollback has left the release, or is leaving it."""
     return any(stay.release == release and stay.ending is Ending.ROLLED_BACK for stay in journal.stays)
+
+
+def rollbacks_of(journal: Journal, release: str) -> tuple[FinishedTrip, ...]:
+    """The ended rollbacks that have left a release, the newest last."""
+    return tuple(
+        each for each in journal.finished if each.switched and not each.trip.undoes and each.trip.release == release
+    )
 
 
 def why_not_known_good(journal: Journal, status: TargetStatus, color: str) -> str:
@@ -241,26 +251,36 @@ def send_off(journal: Journal, is_settled: Callable[[str], bool]) -> Journal:
 
 
 def open_trip(journal: Journal, trip: Trip) -> Journal:
-    """A rollback is about to begin: the release that it leaves is never returned to by itself."""
-    return replace(journal, trip=trip, stays=_ended(journal.stays, trip, Ending.LASTS, Ending.ROLLED_BACK))
+    """A rollback is about to begin: the release that it leaves is never returned to by itself.
+
+    One that undoes another leaves a release that had not failed: how its stay ended is seen when it has.
+    """
+    last, stays = journal.stays[-1] if journal.stays else None, journal.stays
+    if last and not trip.undoes and last.ending is Ending.LASTS and _is_left_by(trip, last):
+        stays = (*stays[:-1], replace(last, ending=Ending.ROLLED_BACK))
+    return replace(journal, trip=trip, stays=stays)
+
+
+def _is_left_by(trip: Trip, stay: Stay) -> bool:
+    """True for a stay of the release that the trip leaves; an earlier program's trip names its color alone."""
+    return stay.color == trip.bad and trip.release in ("", stay.release)
 
 
 def close_trip(journal: Journal, finished: FinishedTrip) -> Journal:
-    """A rollback has ended; one that switched nothing leaves the release where it was."""
+    """A rollback has ended; one that switched nothing has not rolled its release back."""
     ring = (*journal.finished, finished)[-MOST_FINISHED:]
-    stays = journal.stays
-    if not finished.switched:
-        stays = _ended(stays, finished.trip, Ending.ROLLED_BACK, Ending.LASTS)
+    stays = journal.stays if finished.switched else _spared(journal.stays, finished.trip)
     return replace(journal, trip=None, finished=ring, stays=stays)
 
 
-def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -> tuple[Stay, ...]:
-    """The newest stay of the bad color with another ending."""
-    if not stays or stays[-1].color != trip.bad or stays[-1].ending is not before:
+def _spared(stays: tuple[Stay, ...], trip: Trip) -> tuple[Stay, ...]:
+    """The stays without the mark of a trip that switched nothing. A new revision may have ended that stay meanwhile."""
+    marked = [at for at, stay in enumerate(stays) if stay.ending is Ending.ROLLED_BACK and _is_left_by(trip, stay)]
+    if trip.undoes or not marked:
         return stays
-    if trip.release and stays[-1].release != trip.release:
-        return stays
-    return (*stays[:-1], replace(stays[-1], ending=after))
+    at = marked[-1]
+    ending = Ending.LASTS if at == len(stays) - 1 else Ending.LEFT_FIRING
+    return (*stays[:at], replace(stays[at], ending=ending), *stays[at + 1 :])
 
 
 def is_strange(journal: Journal, status: TargetStatus) -> bool:
