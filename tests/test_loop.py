@@ -480,6 +480,44 @@ async def test_F45_what_was_not_sent_is_sent_by_the_next_process(stage: Stage) -
     assert stage.ear.alerts == []
 
 
+async def test_S16_what_was_told_since_survives_another_writer_of_the_journal(stage: Stage) -> None:
+    """The alerts that were posted and not yet written, when the journal has to be read anew."""
+    stage.ear.delivers = False
+    await stage.tick_until(lambda: stage.replicas("green") == [0, 0])
+    stage.script.answers["blue"] = WELL
+    told = [alert.key for alert in stage.ear.alerts]
+    assert told
+
+    def forget(_: str) -> None:
+        change = {"data": {"outbox": None}, "metadata": {"annotations": {"written-by": "another"}}}
+        stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+
+    forget("")
+    await stage.tick_until(stage.finished)
+    assert set(told) < {alert.key for alert in stage.journal().outbox}
+    stage.ear.delivers = True
+    await stage.tick(after=15)
+    assert stage.journal().outbox == ()
+
+
+async def test_F41_what_another_has_written_is_read_before_anything_is_written_over_it(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    theirs = write_journal(Journal(target="banking-app", trip=trip(good="blue", started_at=stage.now)))
+    change = {"data": {"trip": theirs["trip"]}}
+
+    def meanwhile(_: str) -> None:
+        if stage.script.asked[-1][1] == "blue":  # all was looked at, and nothing is journaled yet
+            stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="canary-watchdog")
+            stage.world.cluster.delete(SERVICE, "banking-app", "frontend-service")
+
+    stage.script.answers["green"], stage.script.meanwhile = BAD, meanwhile
+    await stage.tick(after=15)
+    found = stage.journal().trip
+    assert found is not None
+    assert found.id == "banking-app-1", "the namespace could not be seen, so the journal was not read"
+
+
 async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
     stage.fleet.tripped("another-app", stage.now)
     await stage.tick()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import JournalStore
 from watchdog.core.annotations import UnreadableRecordError
-from watchdog.core.journal import Journal, adopt, is_strange, send_off, why_stranded, worth_keeping
+from watchdog.core.journal import Journal, adopt, is_strange, post, send_off, why_stranded, worth_keeping
 from watchdog.core.model import TargetStatus
 
 
@@ -41,8 +41,16 @@ class Recollection:
         if self.unreadable:
             return False
         self._kept = kept
-        self.journal = adopt(kept, status)
+        self.journal = self._with_unsent(adopt(kept, status))
         return True
+
+    def _with_unsent(self, journal: Journal) -> Journal:
+        """With what was posted here since the last writing, and is still to be sent: it is told once a process."""
+        written = {alert.key for alert in journal.outbox}
+        for alert in send_off(self.journal, self._is_settled).outbox:
+            if alert.key not in written:
+                journal = post(journal, alert)
+        return journal
 
     @staticmethod
     def _stranded(kept: Journal, status: TargetStatus) -> str:
@@ -55,6 +63,8 @@ class Recollection:
         """Writes what is new. Raises ClusterError; ConflictError says that another writer was quicker."""
         if self.unreadable:
             return
+        if self._kept is None:
+            raise ConflictError("the journal was written by somebody else, and not read since")
         self.journal = send_off(self.journal, self._is_settled)
         worth = worth_keeping(self.journal)
         if worth == self._kept:
