@@ -46,6 +46,16 @@ async def test_F41_what_another_has_written_is_not_written_over_after_a_lost_rep
     assert await theirs.load() == THEIRS
 
 
+async def test_F33_our_own_write_is_known_again_after_a_lost_reply(world: SimulatedWorld, cluster: Cluster) -> None:
+    """Instants are written down in milliseconds, and clocks are finer."""
+    ours, fine = await begun(cluster), Journal(target=NAME, paused_since=3.0001234)
+    await world.kubernetes.fail(LoseReply(methods=frozenset({"PATCH"})))
+    await ours.save(fine)
+    await world.kubernetes.heal()
+    await ours.save(OURS)
+    assert await ours.load() == OURS
+
+
 async def test_F38_what_nobody_has_written_is_tried_again(world: SimulatedWorld, cluster: Cluster) -> None:
     ours = await begun(cluster)
     await world.kubernetes.fail(Answer(status=503, methods=frozenset({"PATCH"})))

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.core.making import NOW, RULE
+from tests.core.making import NOW, RULE, trip
 from tests.stack.wait import PATIENCE, eventually
 from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
-from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP
+from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP, write_trip
 from watchdog.core.decision import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
-from watchdog.core.journal_text import read_journal
+from watchdog.core.journal_text import read_journal, write_journal
 from watchdog.core.model import End, Measurement, RuleState, TrippedRule, Trouble
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
@@ -383,6 +383,36 @@ async def test_F89_a_journal_that_is_deleted_before_a_restart_is_rebuilt_from_th
     assert_rolled_back_once(stage)
 
 
+async def test_S14_what_was_rolled_back_is_not_returned_to_although_the_journal_is_lost(stage: Stage) -> None:
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.annotate("deployments", deployment, KNOWN_GOOD, "true")  # of an earlier revision
+    await recover(stage)
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    stage.script.answers |= {"blue": BAD, "green": IDLE}
+    stage.raise_watch()
+    await stage.tick(after=900)
+    assert (stage.colors(), stage.ear.told(Event.DECISION)[-1]) == ({"blue"}, "not_known_good")
+    assert "green was itself rolled back" in stage.ear.alerts[-1].text
+
+
+async def test_F89_an_undo_whose_journal_is_lost_keeps_the_pods_of_the_color_that_it_leaves(stage: Stage) -> None:
+    await recover(stage)
+    undoing = frozenset({Reason.NOT_KNOWN_GOOD, Reason.COOLDOWN})
+    decision = await stage.watch.judge_by_hand(BY_HAND, overrides=undoing, undoes="banking-app-1")
+    assert isinstance(decision, Rollback)
+    stage.script.answers["green"] = WELL
+    hand = stage.watch
+    stage.raise_watch()
+    begun = asyncio.create_task(hand.roll_back_by_hand(decision.trip))
+    await stage.tick_until(lambda: stage.colors() == {"green"})
+    begun.cancel()
+    stage.world.cluster.delete(CONFIG_MAP, "banking-app", "canary-watchdog-banking-app")
+    stage.ear.transitions.clear()
+    stage.raise_watch()
+    await stage.tick_until(stage.finished)
+    assert (stage.colors(), stage.replicas("blue")) == ({"green"}, [3, 3])
+
+
 async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     stage.script.answers["green"] = WELL
     await stage.tick()
@@ -393,6 +423,48 @@ async def test_F89_a_journal_that_cannot_be_read_holds(stage: Stage) -> None:
     await stage.tick()
     assert stage.colors() == {"green"}
     assert stage.ear.told(Event.DECISION)[-1] == "unreadable"
+
+
+ELSEWHERE = "the rollback banking-app-1 is from 'green' to 'azure', and the rule file's colors are blue and green"
+
+
+async def test_F89_an_open_trip_of_colors_that_the_rule_file_does_not_have_holds(stage: Stage) -> None:
+    """They were renamed while it was open."""
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    renamed = write_journal(Journal(target="banking-app", trip=trip(good="azure")))
+    change = {"data": {"trip": renamed["trip"]}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+    stage.raise_watch()
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert (stage.ear.told(Event.DECISION)[-1], stage.journal().trip) == ("unreadable", trip(good="azure"))
+    (told,) = stage.ear.alerts
+    assert ELSEWHERE in told.text
+    assert "remove the key trip of the ConfigMap canary-watchdog-banking-app" in told.text
+    taken_out: dict[str, dict[str, None]] = {"data": {"trip": None}}
+    stage.world.patch("configmaps", "canary-watchdog-banking-app", taken_out, manager="somebody")
+    await stage.tick(after=15)
+    assert stage.ear.told(Event.DECISION)[-1] == "nothing_firing"
+
+
+async def test_F89_a_mark_of_colors_that_the_rule_file_does_not_have_holds(stage: Stage) -> None:
+    stage.world.annotate("services", "backend-service", TRIP, write_trip(trip(good="azure"), was={}))
+    for _ in range(3):
+        await stage.tick(after=15)
+    assert (stage.ear.told(Event.DECISION), stage.colors()) == (["unreadable"], {"green"})
+    (told,) = stage.ear.alerts
+    assert ELSEWHERE in told.text
+    assert f"kubectl -n banking-app annotate service backend-service {TRIP}-" in told.text
+
+
+async def test_a_record_of_replicas_that_no_deployment_has_is_none(stage: Stage) -> None:
+    for deployment in ("backend-blue", "frontend-blue"):
+        stage.world.annotate("deployments", deployment, REPLICAS, "9" * 5000)
+        stage.world.scale(deployment, 1)
+    await asyncio.sleep(0.05)
+    await stage.tick()
+    assert stage.replicas("blue") == [3, 3]
 
 
 async def test_F89_a_journal_that_cannot_be_read_again_is_told_again(stage: Stage) -> None:
@@ -438,6 +510,44 @@ async def test_F45_what_was_not_sent_is_sent_by_the_next_process(stage: Stage) -
     stage.raise_watch()
     await stage.tick(after=15)
     assert stage.ear.alerts == []
+
+
+async def test_S16_what_was_told_since_survives_another_writer_of_the_journal(stage: Stage) -> None:
+    """The alerts that were posted and not yet written, when the journal has to be read anew."""
+    stage.ear.delivers = False
+    await stage.tick_until(lambda: stage.replicas("green") == [0, 0])
+    stage.script.answers["blue"] = WELL
+    told = [alert.key for alert in stage.ear.alerts]
+    assert told
+
+    def forget(_: str) -> None:
+        change = {"data": {"outbox": None}, "metadata": {"annotations": {"written-by": "another"}}}
+        stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="somebody")
+
+    forget("")
+    await stage.tick_until(stage.finished)
+    assert set(told) < {alert.key for alert in stage.journal().outbox}
+    stage.ear.delivers = True
+    await stage.tick(after=15)
+    assert stage.journal().outbox == ()
+
+
+async def test_F41_what_another_has_written_is_read_before_anything_is_written_over_it(stage: Stage) -> None:
+    stage.script.answers["green"] = WELL
+    await stage.tick()
+    theirs = write_journal(Journal(target="banking-app", trip=trip(good="blue", started_at=stage.now)))
+    change = {"data": {"trip": theirs["trip"]}}
+
+    def meanwhile(_: str) -> None:
+        if stage.script.asked[-1][1] == "blue":  # all was looked at, and nothing is journaled yet
+            stage.world.patch("configmaps", "canary-watchdog-banking-app", change, manager="canary-watchdog")
+            stage.world.cluster.delete(SERVICE, "banking-app", "frontend-service")
+
+    stage.script.answers["green"], stage.script.meanwhile = BAD, meanwhile
+    await stage.tick(after=15)
+    found = stage.journal().trip
+    assert found is not None
+    assert found.id == "banking-app-1", "the namespace could not be seen, so the journal was not read"
 
 
 async def test_F51_a_second_target_of_two_is_held(stage: Stage) -> None:
@@ -1111,6 +1221,45 @@ async def test_S13_a_trip_is_undone_from_its_journal(stage: Stage) -> None:
     assert await stage.watch.roll_back_by_hand(decision.trip) is not None
     assert stage.colors() == {"green"}
     assert (stage.replicas("green"), stage.replicas("blue")) == ([3, 3], [3, 3])
+
+
+async def test_F63_S3_a_release_that_comes_back_after_the_end_is_not_rolled_back_again(stage: Stage) -> None:
+    await recover(stage)
+    written = stage.switches()
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.scale(deployment, 3)
+    await asyncio.sleep(0.05)
+    stage.world.switch("green", manager="argocd-controller")
+    stage.script.answers["blue"] = IDLE
+    for _ in range(3):
+        stage.raise_watch()
+        await stage.tick(after=900)
+        await stage.tick(after=15)
+    assert (stage.colors(), stage.switches()) == ({"green"}, written)
+    assert stage.ear.told(Event.DECISION)[-1] == "rolled_back_before"
+    assert "argocd-controller gave it the traffic again" in stage.ear.alerts[-1].text
+    overrides = frozenset({Reason.ROLLED_BACK_BEFORE})
+    by_hand = await stage.watch.judge_by_hand(BY_HAND, overrides=overrides)
+    assert isinstance(by_hand, Rollback)
+    assert by_hand.trip.overrides == ("rolled_back_before",)
+
+
+async def test_S3_what_an_undo_has_left_is_returned_to_from_the_next_release(stage: Stage) -> None:
+    await recover(stage)
+    decision = await stage.watch.judge_by_hand(
+        BY_HAND, overrides=frozenset({Reason.NOT_KNOWN_GOOD, Reason.COOLDOWN}), undoes="banking-app-1"
+    )
+    assert isinstance(decision, Rollback)
+    stage.script.answers |= {"green": WELL, "blue": IDLE}
+    stage.pace = 3.0
+    await stage.watch.roll_back_by_hand(decision.trip)
+    stage.pace = 0.0
+    for deployment in ("backend-green", "frontend-green"):
+        stage.world.deploy(deployment, "bank:worse")
+    await asyncio.sleep(0.05)
+    await stage.tick(after=900)
+    stage.script.answers["green"] = BAD
+    await stage.tick_until(lambda: stage.colors() == {"blue"})
 
 
 async def test_a_running_watchdog_takes_up_what_a_person_began(stage: Stage) -> None:

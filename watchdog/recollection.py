@@ -9,7 +9,7 @@ from collections.abc import Callable
 from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import JournalStore
 from watchdog.core.annotations import UnreadableRecordError
-from watchdog.core.journal import Journal, adopt, is_strange, send_off, worth_keeping
+from watchdog.core.journal import Journal, adopt, is_strange, post, send_off, why_stranded, worth_keeping
 from watchdog.core.model import TargetStatus
 
 
@@ -31,19 +31,40 @@ class Recollection:
         """
         if self._kept is not None and not is_strange(self.journal, status):
             return False
+        self._kept = None
         try:
-            self._kept = await self._store.load()
+            kept = await self._store.load()
         except UnreadableRecordError as error:
             self.unreadable = str(error)
             return False
-        self.unreadable = ""
-        self.journal = adopt(self._kept, status)
+        self.unreadable = self._stranded(kept, status)
+        if self.unreadable:
+            return False
+        self._kept = kept
+        self.journal = self._with_unsent(adopt(kept, status))
         return True
+
+    def _with_unsent(self, journal: Journal) -> Journal:
+        """With what was posted here since the last writing, and is still to be sent: it is told once a process."""
+        written = {alert.key for alert in journal.outbox}
+        for alert in send_off(self.journal, self._is_settled).outbox:
+            if alert.key not in written:
+                journal = post(journal, alert)
+        return journal
+
+    @staticmethod
+    def _stranded(kept: Journal, status: TargetStatus) -> str:
+        """What is open and does not fit the rule file is not forgotten, nor can it be carried on."""
+        why = why_stranded(kept, status)
+        cure = f"remove the key trip of the ConfigMap canary-watchdog-{kept.target}, and it is ended as it is"
+        return f"{why}; or {cure}" if why else ""
 
     async def keep(self) -> None:
         """Writes what is new. Raises ClusterError; ConflictError says that another writer was quicker."""
         if self.unreadable:
             return
+        if self._kept is None:
+            raise ConflictError("the journal was written by somebody else, and not read since")
         self.journal = send_off(self.journal, self._is_settled)
         worth = worth_keeping(self.journal)
         if worth == self._kept:

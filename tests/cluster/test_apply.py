@@ -1,6 +1,8 @@
 """The writes of a rollback on a real API server: preconditions, whole selectors, read back."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,11 +12,11 @@ from tests.core.making import NOW, trip
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import Style
 from tests.stack.wait import eventually
-from watchdog.cluster.apply import apply
+from watchdog.cluster.apply import UnsafeError, apply
 from watchdog.cluster.client import Cluster, ConflictError
 from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, read_finished, read_trip
 from watchdog.core.model import End, TargetStatus
-from watchdog.core.plan import CloseTrip, ScaleDown, SwitchSelector, is_verified, plan
+from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector, is_verified, plan
 
 
 def switch(status: TargetStatus, number: int) -> SwitchSelector:
@@ -82,6 +84,57 @@ async def test_F56_a_service_made_anew_is_another_one(cluster: Cluster, bank: Ba
     step = replace(step, service=replace(step.service, resource_version=new))
     with pytest.raises(ConflictError):
         await apply(cluster, bank.namespace, step, now=NOW)
+
+
+UNDO = trip(bad="blue", good="green", undoes="banking-app-0")
+
+
+def unsafe_switch(status: TargetStatus, change: dict[str, Any]) -> SwitchSelector:
+    """A switch to blue that asks for another selector, or of a Service for which that one has other pods."""
+    step = switch(status, 1)
+    if "to_selector" in change:
+        return replace(step, to_selector=change["to_selector"])
+    selected = {"blue": replace(step.service.would_select["blue"], **change)}
+    return replace(step, service=replace(step.service, would_select=selected))
+
+
+UNSAFE: list[Any] = [
+    pytest.param(lambda s: unsafe_switch(s, {"to_selector": {}}), "keys", id="S2 an empty selector"),
+    pytest.param(lambda s: unsafe_switch(s, {"to_selector": {"app": "frontend-blue"}}), "keys", id="S2 a key is lost"),
+    pytest.param(
+        lambda s: unsafe_switch(s, {"to_selector": dict.fromkeys(s.services[1].selector, "red")}),
+        "not what selects blue",
+        id="S2 a color that is not declared",
+    ),
+    pytest.param(lambda s: unsafe_switch(s, {"ready": 0}), "no ready pod", id="S1 no ready pod"),
+    pytest.param(lambda s: unsafe_switch(s, {"foreign": 1}), "pods of others", id="S1 pods of others"),
+    pytest.param(
+        lambda s: ScaleDown(deployment=s.deployments["backend-service", "blue"], trip=UNDO),
+        "keeps its pods",
+        id="S8 what an undo leaves",
+    ),
+    pytest.param(
+        lambda s: RestoreGood(deployment=s.deployments["backend-service", "blue"], replicas=1, trip=trip()),
+        "no scale-up",
+        id="S8 restored to less",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), UNSAFE)
+async def test_what_no_plan_may_ask_for_is_not_sent(
+    cluster: Cluster, bank: Bank, make: Callable[[TargetStatus], Step], said: str
+) -> None:
+    step, before = make(await bank.observe(cluster)), snapshot(bank)
+    with pytest.raises(UnsafeError, match=said):
+        await apply(cluster, bank.namespace, step, now=NOW)
+    assert snapshot(bank) == before
+
+
+def snapshot(bank: Bank) -> list[Any]:
+    deployments = (f"{app}-{color}" for app in ("backend", "frontend") for color in ("blue", "green"))
+    specs = [bank.plane.admin.get(bank.deployment_path(each))["spec"] for each in deployments]
+    return [*specs, *(bank.service(f"{app}-service")["spec"] for app in ("backend", "frontend"))]
 
 
 async def test_F47_scaling_down_remembers_the_replicas_on_the_deployment(cluster: Cluster, bank: Bank) -> None:

@@ -18,8 +18,9 @@ from tests.stack.banking import REPOSITORY
 from watchdog.cluster.client import Cluster
 from watchdog.commands.rollback import Consent, Rollback
 from watchdog.commands.session import Session, StopError
-from watchdog.core.annotations import PAUSED
+from watchdog.core.annotations import PAUSED, TRIP, write_trip
 from watchdog.core.journal import Journal
+from watchdog.core.model import BY_HAND, TrippedRule
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import load_settings
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT
@@ -114,6 +115,14 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
     assert again.exit_code == 1
     assert colors(desk) == {"green"}
 
+    held = await desk.type("rollback", TARGET, "--yes", "--even-if", "cooldown", WATCHDOG_RULES=fast)
+    assert held.exit_code == 1
+    assert f"held (rolled_back_before): green was rolled back before ({trip}, " in held.stderr
+    undo = undone.stdout.splitlines()[-1].partition(":")[0]
+    redone = await desk.type("undo", undo, "--yes", WATCHDOG_RULES=fast)
+    assert redone.exit_code == 0, redone.stderr
+    assert colors(desk) == {"blue"}
+
 
 async def test_who_interrupts_a_rollback_is_told_who_goes_on_with_it(desk: Desk) -> None:
     assert (await desk.type("trust", TARGET)).exit_code == 0
@@ -195,3 +204,14 @@ async def test_a_rollback_that_is_under_way_is_said_to_be(desk: Desk) -> None:
     assert back.exit_code == 1
     assert f"{open_trip.id} is under way" in back.stderr
     assert colors(desk) == {"green"}
+
+
+async def test_a_rollback_that_was_rebuilt_from_the_objects_is_gone_on_with(desk: Desk, fast: str) -> None:
+    by_hand = TrippedRule(alert=BY_HAND, value=None, threshold="an earlier one", since=time.time())
+    begun = trip(id=f"{TARGET}-1", started_at=time.time(), rules=(by_hand,))
+    desk.world.switch("blue", services=("backend-service",))
+    desk.world.annotate("services", "backend-service", TRIP, write_trip(begun, was={}))
+    done = await desk.type("rollback", TARGET, "--yes", WATCHDOG_RULES=fast)
+    assert done.exit_code == 0, done.stderr
+    assert "switch frontend-service: blue" in done.stdout
+    assert colors(desk) == {"blue"}

@@ -73,7 +73,7 @@ def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> Non
 
 
 def test_records_are_read_back_as_they_were_written() -> None:
-    written = trip()
+    written = trip(release="green:u@7", undoes="banking-app-0", reapplied=2, switched=("backend",))
     assert read_trip(write_trip(written, was={"color": "green"})) == written
     finished = FinishedTrip(trip=written, finished_at=NOW + 30, end=End.NOT_RECOVERED)
     assert read_finished(write_finished(finished)) == finished
@@ -82,6 +82,20 @@ def test_records_are_read_back_as_they_were_written() -> None:
     assert read_finished(json.dumps(earlier | {"recovered": True})) == replace(finished, end=End.RECOVERED)
     assert read_finished(json.dumps(earlier | {"recovered": False})) == finished
     assert json.loads(write_trip(written, was={"color": "green"}))["was"] == {"color": "green"}
+
+
+def test_what_an_earlier_program_wrote_is_read() -> None:
+    fields = json.loads(write_trip(trip(), was={}))
+    for name in ("release", "undoes", "reapplied", "switched"):
+        del fields[name]
+    assert read_trip(json.dumps(fields)) == trip()
+
+
+@pytest.mark.parametrize("part", [{"reapplied": "often"}, {"reapplied": 1e400}, {"switched": None}], ids=str)
+def test_a_trip_of_another_kind_is_unreadable(part: dict[str, Any]) -> None:
+    fields = json.loads(write_trip(trip(), was={}))
+    with pytest.raises(UnreadableRecordError):
+        read_trip(json.dumps(fields | part))
 
 
 @pytest.mark.parametrize(

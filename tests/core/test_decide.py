@@ -10,7 +10,7 @@ from tests.core.making import NOW, TRIPPED, rule, status, target, trip
 from watchdog.core.annotations import IRREVERSIBLE, TRIP
 from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
-from watchdog.core.journal import Ending, Journal, Stay, adopt
+from watchdog.core.journal import Ending, Journal, Stay, adopt, close_trip, open_trip
 from watchdog.core.model import End, FinishedTrip, Selected, ServiceStatus, TargetStatus
 from watchdog.core.plan import Stage, plan
 from watchdog.core.rules.language import Target
@@ -216,6 +216,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "dry_run",
         "irreversible",
         "outside_window",
+        "rolled_back_before",
         "not_known_good",
         "other_color_breaches",
         "cooldown",
@@ -232,6 +233,51 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "contested",
         "good_is_hopeless",
     ]
+
+
+def known_again(within: Target, seen: TargetStatus, *, release: str = "") -> Journal:
+    """Blue, then green, which was rolled back; blue, and green again."""
+    before = known(within, seen)
+    left = trip(id="banking-app-0", release=release or seen.release("green"), started_at=NOW - 9000)
+    journal = close_trip(
+        open_trip(replace(before, stays=before.stays[:1]), left),
+        FinishedTrip(trip=left, finished_at=NOW - 8000, end=End.RECOVERED),
+    )
+    stays = (
+        before.stays[0],
+        Stay(color="green", release=left.release, since=NOW - 9900, ending=Ending.ROLLED_BACK),
+        replace(before.stays[0], since=NOW - 8900),
+        replace(before.stays[1], by="argocd-controller"),
+    )
+    return replace(journal, stays=stays)
+
+
+def test_S3_a_release_that_was_rolled_back_before_is_left_to_people() -> None:
+    within, seen = target(), status(target())
+    held = deciding(within, seen, journal=known_again(within, seen))
+    assert isinstance(held, Hold)
+    assert (held.reason, held.serious) == (Reason.ROLLED_BACK_BEFORE, True)
+    assert "green was rolled back before (banking-app-0, 2027-01-15T05:30:00.000Z)" in held.sentence
+    assert "argocd-controller gave it the traffic again" in held.sentence
+    assert "watchdog rollback banking-app --even-if rolled_back_before" in held.sentence
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"overrides": frozenset({Reason.ROLLED_BACK_BEFORE})}, id="a person knows better"),
+        pytest.param({"undoes": "banking-app-1"}, id="a person undoes an undo"),
+    ],
+)
+def test_S3_people_may_leave_a_release_again(fields: dict[str, Any]) -> None:
+    within, seen = target(), status(target())
+    found = deciding(within, seen, journal=known_again(within, seen), **fields)
+    assert isinstance(found, Rollback)
+
+
+def test_S3_other_pods_are_another_release() -> None:
+    within, seen = target(), status(target())
+    assert reason(deciding(within, seen, journal=known_again(within, seen, release="green:older@1"))) is None
 
 
 def test_F53_selectors_that_would_lose_pods_say_which_key_is_missing() -> None:

@@ -18,6 +18,7 @@ from watchdog.core.journal import (
     Journal,
     adopt,
     close_trip,
+    left_firing,
     open_trip,
     remember,
     see,
@@ -122,10 +123,86 @@ def test_a_rollback_that_was_given_up_leaves_the_release_where_it_was() -> None:
     assert after.last_trip is None
 
 
+def test_a_trip_that_was_void_because_of_a_new_revision_has_not_rolled_the_older_one_back() -> None:
+    look, pushed = status(WITHIN), status(WITHIN, deployment_fields={"green": {"revision": "2"}})
+    begun = trip(release=look.release("green"))
+    void = FinishedTrip(trip=begun, finished_at=NOW + 2, end=End.GIVEN_UP)
+    journal = close_trip(see(open_trip(seen(look), begun), pushed, firing=False, now=NOW + 1), void)
+    assert stays(journal) == [("green", Ending.LEFT_FIRING), ("green", Ending.LASTS)]
+
+
+@pytest.mark.parametrize("firing", [False, True])
+def test_what_an_undo_leaves_ends_as_its_rules_say(*, firing: bool) -> None:
+    """It had not failed: the rollback that is undone was to it."""
+    before = seen(status(WITHIN, ("blue", "blue")))
+    opened = open_trip(before, trip(bad="blue", good="green", undoes="banking-app-0"))
+    after = see(opened, status(WITHIN), firing=firing, now=NOW + 1)
+    assert stays(after)[0] == ("blue", Ending.LEFT_FIRING if firing else Ending.LEFT_WELL)
+    assert bool(why_not_known_good(after, status(WITHIN), "blue")) is firing
+    assert left_firing(opened, after) is None, "it is ours, and nobody else's"
+
+
 def test_F89_a_journal_that_was_deleted_learns_from_the_objects() -> None:
     ended = FinishedTrip(trip=trip(id="before"), finished_at=NOW, end=End.RECOVERED)
     found = adopt(EMPTY, status(WITHIN, trip=trip(), last_trip=ended))
     assert (found.trip, found.last_trip) == (trip(), ended)
+
+
+LEFT = trip(id="before", release=status(WITHIN).release("green"))
+ENDED = FinishedTrip(trip=LEFT, finished_at=NOW, end=End.RECOVERED)
+AFTER = status(WITHIN, ("blue", "blue"), last_trip=ENDED)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(AFTER, id="after its end"),
+        pytest.param(status(WITHIN, ("blue", "blue"), trip=LEFT), id="while it is under way"),
+    ],
+)
+def test_S14_what_was_rolled_back_is_known_from_the_objects_alone(look: TargetStatus) -> None:
+    rebuilt = see(adopt(EMPTY, look), look, firing=False, now=NOW)
+    assert stays(rebuilt) == [("green", Ending.ROLLED_BACK), ("blue", Ending.LASTS)]
+    assert "was itself rolled back" in why_not_known_good(rebuilt, look, "green")
+    pushed = status(WITHIN, ("blue", "blue"), deployment_fields={"green": {"revision": "2"}})
+    assert "was itself rolled back" not in why_not_known_good(rebuilt, pushed, "green")
+
+
+def test_S14_a_journal_that_is_older_than_the_rollback_learns_of_it() -> None:
+    rebuilt = see(adopt(seen(status(WITHIN)), AFTER), AFTER, firing=False, now=NOW + 1)
+    assert stays(rebuilt)[-1] == ("blue", Ending.LASTS)
+    assert "was itself rolled back" in why_not_known_good(rebuilt, AFTER, "green")
+
+
+def test_S14_what_an_undo_has_left_was_not_rolled_back() -> None:
+    undone = replace(ENDED, trip=replace(LEFT, undoes="banking-app-0"))
+    assert adopt(EMPTY, replace(AFTER, last_trip=undone)).stays == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "vouches"),
+    [
+        pytest.param("true", False, id="a word, whose revision is lost with the journal"),
+        pytest.param("1", True, id="a number"),
+    ],
+)
+def test_F89_a_word_of_before_vouches_for_nothing_once_the_journal_is_lost(value: str, *, vouches: bool) -> None:
+    said = {"green": {}, "blue": {"annotations": {KNOWN_GOOD: value}}}
+    look = status(WITHIN, deployment_fields=said, last_trip=replace(ENDED, trip=trip(release="green:older@1")))
+    rebuilt = see(adopt(EMPTY, look), look, firing=False, now=NOW)
+    assert (why_not_known_good(rebuilt, look, "blue") == "") is vouches
+    if not vouches:
+        taken_off = see(rebuilt, status(WITHIN), firing=False, now=NOW)
+        again = see(taken_off, look, firing=False, now=NOW)
+        assert why_not_known_good(again, look, "blue") == "", "said anew it is of what runs now"
+
+
+def test_F43_a_trip_whose_end_was_written_on_its_services_alone_ends_once() -> None:
+    opened = open_trip(seen(status(WITHIN)), LEFT)
+    look = status(WITHIN, ("blue", "blue"), last_trip=ENDED)
+    assert (adopt(opened, look).trip, adopt(opened, look).finished) == (LEFT, ())
+    half = replace(look, trip=LEFT)
+    assert (adopt(EMPTY, half).trip, adopt(EMPTY, half).finished) == (LEFT, ())
 
 
 def test_what_the_objects_still_say_of_an_ended_trip_is_history() -> None:

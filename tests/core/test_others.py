@@ -212,6 +212,19 @@ def test_F63_what_is_told_of_a_switch_forward(by: str, ready: int, said: str) ->
     assert ("kustomize" in alert.text) is (by == "kustomize-controller")
 
 
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        pytest.param(BEGUN.release, "watchdog rollback banking-app --even-if rolled_back_before", id="the same"),
+        pytest.param("green:other@2", "after the cooldown, ", id="a newer one"),
+    ],
+)
+def test_F63_a_switch_forward_says_what_becomes_of_the_release(release: str, said: str) -> None:
+    stay = Stay(color="green", release=release, since=NOW + 60, by="helm")
+    alert = messages.forward(target(), LEFT, stay, status(target()), now=NOW + 60)
+    assert said in alert.text
+
+
 def test_F63_a_switch_forward_from_a_color_that_fails_is_one_message() -> None:
     seen = status(target())
     stay = Stay(color="green", release=BEGUN.release, since=NOW + 60, by="helm")

@@ -25,8 +25,8 @@ async def test_F63_a_switch_forward_after_the_rollback_is_left_alone_and_told(ar
         await eventually(lambda: arena.ready("green") == [2, 2], "green has pods again")
         helm_upgrade(arena, "green")
         await eventually(lambda: arena.ear.of_kind(AlertKind.FORWARD), "people are told")
-        # Green is as bad as it was: that is fresh evidence, and the cooldown leaves it to people.
-        await eventually(lambda: arena.ear.told(Event.DECISION)[-1:] == ["cooldown"], "the fresh evidence is held")
+        # Green is as bad as it was: that is fresh evidence, and a release is rolled back once.
+        await eventually(lambda: arena.ear.told(Event.DECISION)[-1:] == ["rolled_back_before"], "people decide")
     assert arena.colors() == {"green"}
     assert arena.ear.writes("frontend-service") == ["blue"], "it is not switched back"
     (told,) = arena.ear.of_kind(AlertKind.FORWARD)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from tests.stack.auditlog import READING, Object, Row, Write, seconds
 from tests.stack.evidence import (
@@ -77,7 +78,24 @@ def s2_whole_selectors_between_declared_colors(declared: Declared, evidence: Evi
 
 
 def s3_one_rollback_a_release(declared: Declared, evidence: Evidence) -> Iterator[str]:
-    """A color is left once; again only after somebody else gave it the traffic, and then at most twice."""
+    """A release is left by one rollback, unless a person asks for another one."""
+    left_by: dict[tuple[str, str], str] = {}
+    for write in evidence.committed:
+        if not write.ours and write.resource == "deployments" and changes_release(write):
+            left_by.clear()
+        if not write.ours or write.name not in declared.selectors or not moves(evidence, write):
+            continue
+        color = declared.color_of(write.name, evidence.selector(write.name, below=write.revision)) or "?"
+        trip = _trip_of(write.answered)
+        first = left_by.get((write.name, color), trip["id"])
+        if first != trip["id"] and not _is_by_hand(trip):
+            yield f"S3: {write}: {color} is left by {trip['id']}, and {first} had rolled the same release back"
+        if not trip.get("undoes"):  # what an undo leaves was not rolled back
+            left_by.setdefault((write.name, color), trip["id"])
+
+
+def s3_no_fight(declared: Declared, evidence: Evidence) -> Iterator[str]:
+    """A switch is repeated only after somebody else gave the traffic back, and then at most twice in a release."""
     for service in declared.selectors:
         left: dict[str, int] = {}
         may: set[str] = set(declared.selectors[service])
@@ -258,6 +276,7 @@ LAWS: tuple[Law, ...] = (
     s1_never_onto_too_few_ready_pods,
     s2_whole_selectors_between_declared_colors,
     s3_one_rollback_a_release,
+    s3_no_fight,
     s4_not_while_paused,
     s6_journaled_before_and_read_back_after,
     s7_preconditions_in_every_patch,
@@ -292,6 +311,16 @@ def _changes_from(kinds: Sequence[str]) -> int:
 def _is_paused(found: Object) -> bool:
     value = (found.get("metadata", {}).get("annotations") or {}).get(PAUSED, "false")
     return str(value).strip().lower() not in ("false", "no", "off", "0")
+
+
+def _trip_of(found: Object) -> dict[str, Any]:
+    """The rollback that is marked on an object."""
+    mark = (found.get("metadata", {}).get("annotations") or {}).get(PREFIX + "trip", "{}")
+    return {"id": "", **json.loads(mark)}
+
+
+def _is_by_hand(trip: Mapping[str, Any]) -> bool:
+    return [each["alert"] for each in trip.get("rules", ())] == ["by hand"]
 
 
 def _place(write: Write, declared: Declared) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -187,6 +188,20 @@ def second_rollback(story: Story) -> None:
     story.switch()
 
 
+def marked(id_: str, alert: str = "ErrorRatio") -> dict[str, str]:
+    """Our mark on a Service, as far as it matters."""
+    return {"canary-watchdog/trip": json.dumps({"id": id_, "rules": [{"alert": alert}]})}
+
+
+def anew(story: Story, *, alert: str = "ErrorRatio") -> None:
+    """Another rollback of a release, to which somebody has returned after the first one."""
+    for number in (1, 2):
+        marks = marked(f"trip-{number}", alert if number > 1 else "ErrorRatio")
+        story.write("services/shop", [*TESTS, move(), TRIP], service(BLUE, **marks))
+        story.read("services/shop")
+        story.by_hand()
+
+
 def fight(story: Story) -> None:
     for _ in range(4):
         story.switch()
@@ -273,6 +288,7 @@ SPOILED: list[Any] = [
     ("S2", lambda s: s.switch(to={"app": "shop", "color": "red"}), "S2 a color that nobody declared"),
     ("S2", lambda s: s.switch(operations=[*TESTS, move("blue", "/spec/selector/color")]), "S2 one key of the map"),
     ("S3", second_rollback, "S3 the color is left again, and nobody had given it the traffic"),
+    ("S3", anew, "S3 a release that was rolled back before, and has the traffic again"),
     ("S3", fight, "S3 a fight with another writer"),
     ("S3", twice, "S3 the selector that is there already"),
     ("S4", paused_service, "S4 the Service is paused"),
@@ -354,6 +370,12 @@ def test_a_switch_that_somebody_undid_may_be_repeated_twice() -> None:
     for _ in range(3):
         story.switch()
         story.by_hand()
+    assert story.check() == []
+
+
+def test_a_person_may_have_a_release_left_again() -> None:
+    story = Story()
+    anew(story, alert="by hand")
     assert story.check() == []
 
 

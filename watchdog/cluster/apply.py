@@ -1,12 +1,12 @@
 """Carries out the steps of a plan.
 
 Law: every patch begins with `test`s of uid, resourceVersion and the old value, replaces whole maps, and goes through
-`write`, which sees it done.
+`write`, which sees it done. What no plan may ask for is not sent, whatever has asked for it.
 """
 
 from collections.abc import Mapping, Sequence
 
-from watchdog.cluster.client import Cluster, Json, PatchOperation
+from watchdog.cluster.client import Cluster, ClusterError, Json, PatchOperation
 from watchdog.cluster.write import tests, write
 from watchdog.core.annotations import LAST_TRIP, MANAGED_BY, REPLICAS, TRIP, json_pointer, write_finished, write_trip
 from watchdog.core.flux import Owned, pausing, resuming
@@ -14,11 +14,17 @@ from watchdog.core.model import DeploymentStatus, FinishedTrip, ServiceStatus
 from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 
+class UnsafeError(ClusterError):
+    """A step that would do harm. It is told to people like whatever cannot be written."""
+
+
 async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float, instance: str = "") -> None:
     """Does one step and has seen it done; a switch also marks the Service as managed by this ``instance``.
 
-    Raises ClusterError; ConflictError says: look again and plan afresh.
+    Raises ClusterError; ConflictError says: look again and plan afresh. UnsafeError was not sent.
     """
+    if danger := _danger(step):
+        raise UnsafeError(f"it is not safe to write {danger}")
     match step:
         case RestoreGood():
             await _restore(cluster, namespace, step)
@@ -30,6 +36,30 @@ async def apply(cluster: Cluster, namespace: str, step: Step, *, now: float, ins
             await _resume_flux(cluster, namespace, step.owned)
         case CloseTrip():
             await _close(cluster, namespace, step, now)
+
+
+def _danger(step: Step) -> str:
+    """What a step would break, of what must never happen (the invariants S1, S2 and S8); "" for nothing."""
+    match step:
+        case SwitchSelector():
+            return _danger_of_switch(step)
+        case ScaleDown(deployment=deployment, trip=trip):
+            is_undo = f"{deployment.name} to 0, and {trip.id} undoes a rollback: what it leaves keeps its pods"
+            return is_undo if trip.undoes else ""
+        case RestoreGood(deployment=deployment, replicas=replicas):
+            return "" if replicas > deployment.replicas else f"{deployment.name} to {replicas}, which is no scale-up"
+        case ResumeFlux() | CloseTrip():
+            return ""
+
+
+def _danger_of_switch(step: SwitchSelector) -> str:
+    service, good = step.service, step.service.would_select.get(step.trip.good)
+    to = f"{service.name} to {dict(step.to_selector)}"
+    if not step.to_selector or step.to_selector.keys() != service.selector.keys():
+        return f"{to}, whose keys are not those of {dict(service.selector)}"
+    if good is None or step.to_selector != good.selector:
+        return f"{to}, which is not what selects {step.trip.good}"
+    return f"{to}, which selects no ready pod, or pods of others" if good.ready < 1 or good.foreign else ""
 
 
 async def _switch(cluster: Cluster, namespace: str, step: SwitchSelector, instance: str) -> None:

@@ -105,8 +105,9 @@ class ConfigMapJournal:
             self._version = None  # somebody deleted it: what is known here is written anew
             await self.save(journal)
         except (ConflictError, UnreachableError) as error:
-            # A reply that was lost leaves our own write unknown, or makes it look like somebody else's.
-            if await self.load() == journal:
+            # A reply that was lost leaves our own write unknown, or makes it look like somebody else's. The texts are
+            # compared: an instant is finer in memory.
+            if write_journal(await self.load()) == write_journal(journal):
                 return
             if isinstance(error, ConflictError) and self._version == before:
                 raise RejectedError(f"{error}; and nobody else has written it") from error

@@ -21,6 +21,7 @@ from watchdog.core.annotations import (
     read_finished,
     read_trip,
     why_paused,
+    why_unfit,
 )
 from watchdog.core.model import (
     DeploymentStatus,
@@ -143,7 +144,7 @@ def status_of(target: Target, snapshot: NamespaceSnapshot, *, now: float) -> Tar
         for color in target.colors
     }
     services = tuple(_service(target, service, snapshot, deployments) for service in target.services)
-    trip, last_trip, unreadable = _trips(services)
+    trip, last_trip, unreadable = _trips(target, services)
     return TargetStatus(
         services=services,
         deployments=deployments,
@@ -248,13 +249,13 @@ def _written(found: Json, field: str) -> tuple[float | None, str]:
     return max(writes, default=(None, ""))
 
 
-def _trips(services: Iterable[ServiceStatus]) -> tuple[Trip | None, FinishedTrip | None, str]:
+def _trips(target: Target, services: Iterable[ServiceStatus]) -> tuple[Trip | None, FinishedTrip | None, str]:
     opened: dict[str, Trip] = {}
     finished: list[FinishedTrip] = []
     for service in services:
         try:
             if TRIP in service.annotations:
-                trip = read_trip(service.annotations[TRIP])
+                trip = _open_trip(target, service)
                 opened[trip.id] = trip
             if LAST_TRIP in service.annotations:
                 finished.append(read_finished(service.annotations[LAST_TRIP]))
@@ -264,6 +265,14 @@ def _trips(services: Iterable[ServiceStatus]) -> tuple[Trip | None, FinishedTrip
         return None, None, f"the Services carry several open rollbacks: {', '.join(sorted(opened))}"
     last = max(finished, key=lambda each: each.finished_at, default=None)
     return next(iter(opened.values()), None), last, ""
+
+
+def _open_trip(target: Target, service: ServiceStatus) -> Trip:
+    trip = read_trip(service.annotations[TRIP])
+    if why := why_unfit(trip, target.colors):
+        command = f"kubectl -n {target.namespace} annotate service {service.name} {TRIP}-"
+        raise UnreadableRecordError(f"{TRIP}: {why}; or take it off, and it is ended as it is: {command}")
+    return trip
 
 
 def _paused(services: Iterable[ServiceStatus], snapshot: NamespaceSnapshot, now: float) -> str:

@@ -154,7 +154,9 @@ def _why_not(word: str) -> str:
 def _implied(journal: Journal, ended: FinishedTrip) -> frozenset[Reason]:
     """What undoing means: to return to what was rolled back, soon after it was, as long as it is the same release."""
     newest = [stay for stay in journal.stays if stay.color == ended.trip.bad][-1:]
-    is_same = any(stay.ending is Ending.ROLLED_BACK for stay in newest)
+    # What an undo has left was not rolled back: its stay ended as any other does.
+    was_left = {Ending.ROLLED_BACK} | ({Ending.LEFT_WELL, Ending.LEFT_FIRING} if ended.trip.undoes else set())
+    is_same = any(stay.ending in was_left for stay in newest)
     return frozenset({Reason.COOLDOWN, Reason.NOT_KNOWN_GOOD} if is_same else {Reason.COOLDOWN})
 
 
@@ -246,8 +248,9 @@ def _plan(target: Target, trip: Trip) -> Iterator[str]:
     )
     yield f"  make {trip.good} ready, if it is too small"
     for service in target.services:
-        before = trip.selectors[service.name]
-        yield f"  switch {service.name}: {_pairs(before)} → {_pairs(selector_for(service, before, trip.good))}"
+        before = trip.selectors.get(service.name)  # of a trip that was rebuilt from the objects it is not known
+        moved = f"{_pairs(before)} → {_pairs(selector_for(service, before, trip.good))}" if before else trip.good
+        yield f"  switch {service.name}: {moved}"
     if not trip.undoes:
         for name, replicas in trip.replicas.items():
             yield f"  scale {name}: {replicas} → 0, {show_duration(target.rollback.scale_down_delay)} after the switch"

@@ -4,7 +4,7 @@ Law: what is not clearly "not paused" is paused; what cannot be read is never gu
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,16 @@ def read_trip(text: str) -> Trip:
     return _trip(_object(text))
 
 
+def why_unfit(trip: Trip, colors: Collection[str]) -> str:
+    """Why an open trip cannot be one of a target with these colors; "" when it can."""
+    if trip.bad != trip.good and {trip.bad, trip.good} <= set(colors):
+        return ""
+    return (
+        f"the rollback {trip.id} is from {trip.bad!r} to {trip.good!r}, and the rule file's colors are "
+        f"{' and '.join(sorted(colors))}: give them these names until it has ended"
+    )
+
+
 def write_finished(finished: FinishedTrip) -> str:
     """The record of a finished trip, as JSON for the annotation `LAST_TRIP`."""
     fields = _trip_fields(finished.trip)
@@ -116,10 +126,15 @@ def _trip_fields(trip: Trip) -> dict[str, Any]:
         "to": trip.good,
         "startedAt": show_instant(trip.started_at),
         "rules": [asdict(rule) | {"since": show_instant(rule.since)} for rule in trip.rules],
+        "release": trip.release,
+        "undoes": trip.undoes,
+        "reapplied": trip.reapplied,
+        "switched": list(trip.switched),
     }
 
 
 def _trip(fields: dict[str, Any]) -> Trip:
+    """The trip; what an earlier program did not write about it is not known."""
     try:
         rules = tuple(map(_rule, fields["rules"]))
         return Trip(
@@ -128,6 +143,10 @@ def _trip(fields: dict[str, Any]) -> Trip:
             good=str(fields["to"]),
             started_at=read_instant(fields["startedAt"]),
             rules=rules,
+            release=str(fields.get("release", "")),
+            undoes=str(fields.get("undoes", "")),
+            reapplied=int(fields.get("reapplied", 0)),
+            switched=tuple(map(str, fields.get("switched", ()))),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableRecordError(f"{TRIP}: {error!r}") from error

@@ -23,6 +23,7 @@ NEW_TRIP: tuple[Guard, ...] = (
     guards.dry_run,
     guards.irreversible,
     guards.outside_window,
+    guards.rolled_back_before,
     guards.not_known_good,
     guards.other_color_breaches,
     guards.cooldown,
@@ -34,6 +35,7 @@ OVERRIDABLE = frozenset(
     {
         Reason.IRREVERSIBLE,
         Reason.OUTSIDE_WINDOW,
+        Reason.ROLLED_BACK_BEFORE,
         Reason.NOT_KNOWN_GOOD,
         Reason.OTHER_COLOR_BREACHES,
         Reason.COOLDOWN,

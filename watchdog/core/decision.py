@@ -25,6 +25,7 @@ class Reason(StrEnum):
     IRREVERSIBLE = "irreversible"
     SERVICES_DISAGREE = "services_disagree"
     OUTSIDE_WINDOW = "outside_window"
+    ROLLED_BACK_BEFORE = "rolled_back_before"
     NOT_KNOWN_GOOD = "not_known_good"
     OTHER_COLOR_BREACHES = "other_color_breaches"
     COOLDOWN = "cooldown"

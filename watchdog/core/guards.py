@@ -12,7 +12,7 @@ from watchdog.core.decision import STORM_SECONDS, Hold, Reason, Situation
 from watchdog.core.durations import show_duration
 from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.instant import show_instant
-from watchdog.core.journal import why_not_known_good
+from watchdog.core.journal import rollbacks_of, was_rolled_back, why_not_known_good
 from watchdog.core.model import ServiceStatus
 from watchdog.core.ownership import other_manager
 from watchdog.core.readiness import Hopeless, Unready, readiness
@@ -124,6 +124,24 @@ def outside_window(situation: Situation) -> Hold | None:
     else:
         return None
     return Hold(reason=Reason.OUTSIDE_WINDOW, sentence=sentence)
+
+
+def rolled_back_before(situation: Situation) -> Hold | None:
+    """The release was rolled back once already, and has the traffic again: somebody wants it there (S3).
+
+    An undo leaves what a person has said it leaves.
+    """
+    journal, release = situation.journal, situation.status.release(situation.bad)
+    if situation.undoes or not was_rolled_back(journal, release):
+        return None
+    earlier = [f"{each.trip.id}, {show_instant(each.trip.started_at)}" for each in rollbacks_of(journal, release)[-1:]]
+    by = journal.stays[-1].by if journal.stays else ""
+    sentence = (
+        f"{situation.bad} was rolled back before ({', '.join(earlier) or 'nobody knows when'}), has not changed since, "
+        f"and {by or 'somebody'} gave it the traffic again. A release is rolled back once; again only by hand: "
+        f"watchdog rollback {situation.target.target} --even-if {Reason.ROLLED_BACK_BEFORE}"
+    )
+    return Hold(reason=Reason.ROLLED_BACK_BEFORE, sentence=sentence)
 
 
 def not_known_good(situation: Situation) -> Hold | None:

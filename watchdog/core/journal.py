@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from watchdog.core.alert import Alert
-from watchdog.core.annotations import KNOWN_GOOD
+from watchdog.core.annotations import KNOWN_GOOD, why_unfit
 from watchdog.core.inforce import InForce
 from watchdog.core.instant import Instant
 from watchdog.core.model import End, FinishedTrip, Phase, RuleState, TargetStatus, Trip
@@ -118,8 +118,11 @@ def _see_active(journal: Journal, status: TargetStatus, *, firing: bool, now: fl
 
 
 def left_firing(journal: Journal, seen: Journal) -> tuple[str, str] | None:
-    """From and to which color somebody switched while a rule was firing, between two journals; None when nobody did."""
-    if seen.stays == journal.stays or not journal.stays:
+    """From and to which color somebody switched while a rule was firing, between two journals; None when nobody did.
+
+    What an open trip leaves is no news.
+    """
+    if seen.stays == journal.stays or not journal.stays or seen.trip is not None:
         return None
     left, now = seen.stays[-2:]
     return (left.color, now.color) if left.ending is Ending.LEFT_FIRING and left.color != now.color else None
@@ -147,14 +150,17 @@ def last_left(before: Journal, after: Journal) -> FinishedTrip | None:
     if last is None or stay is None or after.trip is not None or last.end is End.SUPERSEDED or last.trip.undoes:
         return None
     earlier = [each for each in before.stays if each.color == stay.color and each.since > last.finished_at]
-    is_new = before.stays != after.stays and (not before.stays or before.stays[-1].color != stay.color)
+    left = before.stays[-1] if before.stays else None
+    is_new = before.stays != after.stays and (
+        left is None or left.color != stay.color or left.ending is Ending.ROLLED_BACK
+    )
     return last if is_new and stay.color == last.trip.bad and not earlier else None
 
 
 def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
     """A number vouches for that revision alone, a word for the revision that it was first seen on; none for later ones.
 
-    A color is vouched for when each of its Deployments is.
+    A color is vouched for when each of its Deployments is; "" in the journal is a revision that nobody remembers.
     """
     vouches: dict[str, bool] = {}
     by_number: dict[str, bool] = {}
@@ -171,11 +177,23 @@ def _see_vouched(journal: Journal, status: TargetStatus) -> Journal:
     return journal if vouched == dict(journal.vouched) else replace(journal, vouched=vouched)
 
 
+def was_rolled_back(journal: Journal, release: str) -> bool:
+    """True when a rollback has left the release, or is leaving it."""
+    return any(stay.release == release and stay.ending is Ending.ROLLED_BACK for stay in journal.stays)
+
+
+def rollbacks_of(journal: Journal, release: str) -> tuple[FinishedTrip, ...]:
+    """The ended rollbacks that have left a release, the newest last."""
+    return tuple(
+        each for each in journal.finished if each.switched and not each.trip.undoes and each.trip.release == release
+    )
+
+
 def why_not_known_good(journal: Journal, status: TargetStatus, color: str) -> str:
     """Why the color's present release is not known to be good; "" when it is."""
     release = status.release(color)
     endings = [stay.ending for stay in journal.stays if stay.color == color and stay.release == release]
-    if Ending.ROLLED_BACK in endings:
+    if was_rolled_back(journal, release):
         return f"{color} was itself rolled back, and has not changed since"
     if journal.vouched.get(color) == release:
         return ""
@@ -233,24 +251,36 @@ def send_off(journal: Journal, is_settled: Callable[[str], bool]) -> Journal:
 
 
 def open_trip(journal: Journal, trip: Trip) -> Journal:
-    """A rollback is about to begin: the release that it leaves is never returned to by itself."""
-    return replace(journal, trip=trip, stays=_ended(journal.stays, trip, Ending.LASTS, Ending.ROLLED_BACK))
+    """A rollback is about to begin: the release that it leaves is never returned to by itself.
+
+    One that undoes another leaves a release that had not failed: how its stay ended is seen when it has.
+    """
+    last, stays = journal.stays[-1] if journal.stays else None, journal.stays
+    if last and not trip.undoes and last.ending is Ending.LASTS and _is_left_by(trip, last):
+        stays = (*stays[:-1], replace(last, ending=Ending.ROLLED_BACK))
+    return replace(journal, trip=trip, stays=stays)
+
+
+def _is_left_by(trip: Trip, stay: Stay) -> bool:
+    """True for a stay of the release that the trip leaves; an earlier program's trip names its color alone."""
+    return stay.color == trip.bad and trip.release in ("", stay.release)
 
 
 def close_trip(journal: Journal, finished: FinishedTrip) -> Journal:
-    """A rollback has ended; one that switched nothing leaves the release where it was."""
+    """A rollback has ended; one that switched nothing has not rolled its release back."""
     ring = (*journal.finished, finished)[-MOST_FINISHED:]
-    stays = journal.stays
-    if not finished.switched:
-        stays = _ended(stays, finished.trip, Ending.ROLLED_BACK, Ending.LASTS)
+    stays = journal.stays if finished.switched else _spared(journal.stays, finished.trip)
     return replace(journal, trip=None, finished=ring, stays=stays)
 
 
-def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -> tuple[Stay, ...]:
-    """The newest stay of the bad color with another ending."""
-    if not stays or stays[-1].color != trip.bad or stays[-1].ending is not before:
+def _spared(stays: tuple[Stay, ...], trip: Trip) -> tuple[Stay, ...]:
+    """The stays without the mark of a trip that switched nothing. A new revision may have ended that stay meanwhile."""
+    marked = [at for at, stay in enumerate(stays) if stay.ending is Ending.ROLLED_BACK and _is_left_by(trip, stay)]
+    if trip.undoes or not marked:
         return stays
-    return (*stays[:-1], replace(stays[-1], ending=after))
+    at = marked[-1]
+    ending = Ending.LASTS if at == len(stays) - 1 else Ending.LEFT_FIRING
+    return (*stays[:at], replace(stays[at], ending=ending), *stays[at + 1 :])
 
 
 def is_strange(journal: Journal, status: TargetStatus) -> bool:
@@ -260,11 +290,35 @@ def is_strange(journal: Journal, status: TargetStatus) -> bool:
     return all(finished.trip.id != status.trip.id for finished in journal.finished)
 
 
+def why_stranded(journal: Journal, status: TargetStatus) -> str:
+    """Why the journal's open trip cannot be carried on with what the rule file declares; "" when it can."""
+    return why_unfit(journal.trip, {color for _, color in status.deployments}) if journal.trip else ""
+
+
 def adopt(journal: Journal, status: TargetStatus) -> Journal:
     """What the objects testify and the journal does not know: it was deleted, or is older than they are."""
+    if not journal.stays and (status.trip is not None or status.last_trip is not None):
+        journal = _forget_words(journal, status)
     known = {finished.trip.id for finished in journal.finished}
+    is_open = {trip.id for trip in (journal.trip, status.trip) if trip is not None}
+    last = status.last_trip
+    if last is not None and not journal.finished and last.trip.id not in is_open:
+        journal = _latched(replace(journal, finished=(last,)), last.trip)
     if journal.trip is None and status.trip is not None and status.trip.id not in known:
-        journal = open_trip(journal, status.trip)
-    if not journal.finished and status.last_trip is not None:
-        journal = replace(journal, finished=(status.last_trip,))
+        journal = _latched(open_trip(journal, status.trip), status.trip)
     return journal
+
+
+def _forget_words(journal: Journal, status: TargetStatus) -> Journal:
+    """For which revision a word vouched is lost with the journal; what runs now may have come after it was said."""
+    return replace(journal, vouched=dict.fromkeys({color for _, color in status.deployments}, ""))
+
+
+def _latched(journal: Journal, trip: Trip) -> Journal:
+    """The journal in which the release that a trip has left is known to have been rolled back."""
+    if trip.undoes or not trip.release or was_rolled_back(journal, trip.release):
+        return journal
+    stay = Stay(color=trip.bad, release=trip.release, since=trip.started_at, ending=Ending.ROLLED_BACK)
+    earlier = tuple(each for each in journal.stays if each.since <= stay.since)
+    later = tuple(each for each in journal.stays if each.since > stay.since)
+    return replace(journal, stays=(*earlier, stay, *later)[-MOST_STAYS:])

@@ -75,11 +75,13 @@ def forward(
     """
     trip, service = last.trip, status.services[0]
     ready = sum(each.would_select[stay.color].ready for each in status.services)
-    pods = "the release that was rolled back" if stay.release == trip.release else "a newer release"
+    pods, then = "a newer release", f"after the cooldown, {show_instant(last.finished_at + target.rollback.cooldown)}"
+    if stay.release == trip.release:
+        by_hand = f"watchdog rollback {target.target} --even-if {Reason.ROLLED_BACK_BEFORE}"
+        pods, then = "the release that was rolled back", f"only by hand, since a release is rolled back once: {by_hand}"
     text = (
         f"{target.target}: {stay.by or 'somebody'} switched to {stay.color} again at {show_instant(stay.since)}, which "
-        f"{trip.id} had left; it is {pods}. Nothing is switched back for it: only fresh evidence counts, and after "
-        f"the cooldown, {show_instant(last.finished_at + target.rollback.cooldown)}."
+        f"{trip.id} had left; it is {pods}. Nothing is switched back for it: only fresh evidence counts, and {then}."
     )
     if rules:
         text += f" {trip.good} was failing when it was left: {_why(rules)}"

@@ -11,6 +11,8 @@ from watchdog.core.annotations import REPLICAS
 from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus
 from watchdog.core.rules.language import Target
 
+_MOST_DIGITS = 9  # more is no number of pods, and of thousands int() would raise
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -82,4 +84,4 @@ def has_followed(endpoints: Mapping[str, int], good: str) -> bool:
 def saved_replicas(deployment: DeploymentStatus) -> int:
     """The replicas that a rollback took from it, 0 when none is remembered."""
     text = deployment.annotations.get(REPLICAS, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
