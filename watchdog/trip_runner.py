@@ -16,13 +16,14 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
-from watchdog.core.contest import was_undone
+from watchdog.core.contest import has_begun, was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
 from watchdog.core.plan import (
     ENDS,
     Plan,
+    RestoreGood,
     ScaleDown,
     Stage,
     Step,
@@ -75,6 +76,8 @@ class TripRunner:
         self._others = NOBODY
         self._looked_at = -math.inf
         self._scaled_down: Counter[tuple[str, str]] = Counter()
+        self._restored: dict[tuple[str, str], int] = {}
+        self._restored_again: Counter[tuple[str, str]] = Counter()
 
     def note_verified(self, status: TargetStatus) -> None:
         """Remembers since when every Service has had ready endpoints of the good color only."""
@@ -86,9 +89,16 @@ class TripRunner:
             self._is_verified(trip)
 
     def _is_verified(self, trip: Trip) -> None:
+        self._note_first_verified(trip)
         if self._verified_since is None:
             self._verified_since = self._clock()
             self._announcer.changed(Event.VERIFIED, moved=("", trip.good), trip=trip)
+
+    def _note_first_verified(self, trip: Trip) -> None:
+        """In memory; the next writing of the journal says so too. A clock that was set back begins anew."""
+        now = self._clock()
+        if trip.first_verified_at is None or trip.first_verified_at > now:
+            self._known.journal = replace(self._known.journal, trip=replace(trip, first_verified_at=now))
 
     async def follow(self, stopping: asyncio.Event) -> bool:
         """Glances at the EndpointSlices for the moment in which they follow a switch; True when they have just done so.
@@ -153,27 +163,40 @@ class TripRunner:
                 self._note_switched(step.service.name, trip)
             if isinstance(step, ScaleDown):
                 self._scaled_down[trip.id, step.deployment.name] += 1
-                self._count_scale_downs(trip)
+                self._count_scalings(trip)
+            if isinstance(step, RestoreGood):
+                self._note_restored(step, trip)
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
             self._switched = status
         self._tell_of_long_wait(trip, status, todo, now=now)
         if todo.stage in ENDS:
-            await self._close(trip, todo, now=now)
+            await self._close(replace(trip, unready=todo.unready), todo, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
 
     def _note_switched(self, service: str, trip: Trip) -> None:
         """In memory; the next writing of the journal says so too."""
-        trip = self._known.journal.trip or trip
+        trip = replace(self._known.journal.trip or trip, first_verified_at=None)
         if service not in trip.switched:
             trip = replace(trip, switched=(*trip.switched, service))
-            self._known.journal = replace(self._known.journal, trip=trip)
+        self._known.journal = replace(self._known.journal, trip=trip)
+
+    def _note_restored(self, step: RestoreGood, trip: Trip) -> None:
+        """Counts what was restored before, and has been scaled down since."""
+        key = trip.id, step.deployment.name
+        self._restored_again[key] += step.deployment.replicas < self._restored.get(key, 0)
+        self._restored[key] = step.replicas
+        self._count_scalings(trip)
 
     def _tell_of_long_wait(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
-        """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is."""
-        if todo.stage is not Stage.VERIFYING:
+        """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is.
+
+        Or half of it is, and for long there is nothing that the other half could be given to.
+        """
+        is_half = todo.stage is Stage.RESTORING and not todo.steps and has_begun(status, trip)
+        if todo.stage is not Stage.VERIFYING and not is_half:
             self._waits_since = None
             return
         self._waits_since = now if self._waits_since is None else self._waits_since
@@ -202,12 +225,15 @@ class TripRunner:
             return False
         self._looked_at = now
         self._others = await read_others(self._cluster, self._target.namespace)
-        self._count_scale_downs(trip)
+        self._count_scalings(trip)
         return True
 
-    def _count_scale_downs(self, trip: Trip) -> None:
-        counts = {name: count for (id_, name), count in self._scaled_down.items() if id_ == trip.id}
-        self._others = replace(self._others, scaled_down=counts)
+    def _count_scalings(self, trip: Trip) -> None:
+        downs, ups = (
+            {name: count for (id_, name), count in counts.items() if id_ == trip.id}
+            for counts in (self._scaled_down, self._restored_again)
+        )
+        self._others = replace(self._others, scaled_down=downs, restored_again=ups)
 
     async def give_pods_back(self, trip: Trip, status: TargetStatus) -> None:
         """For what a contested trip has left without pods. Once: who takes them away again has decided it."""

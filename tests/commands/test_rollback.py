@@ -22,6 +22,7 @@ from watchdog.core.annotations import PAUSED
 from watchdog.core.journal import Journal
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import load_settings
+from watchdog.sim.kubernetes.deployments import REVISION_ANNOTATION
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT
 
 
@@ -164,6 +165,19 @@ async def test_what_changed_while_a_person_thought_it_over_is_not_rolled_back(de
     with pytest.raises(StopError, match="nothing was done"):
         await ask(desk, fast, lambda: desk.world.switch("blue"))
     assert colors(desk) == {"blue"}
+
+
+async def test_F28_what_was_deployed_to_the_good_color_while_a_person_thought_it_over_gets_no_traffic(
+    desk: Desk, fast: str
+) -> None:
+    def deploy() -> None:
+        desk.world.deploy("frontend-blue", "bank:untested")
+        seen = {"metadata": {"annotations": {REVISION_ANNOTATION: "2"}}}  # by its controller, a moment later
+        desk.world.patch("deployments", "frontend-blue", seen, manager="kube-controller-manager")
+
+    with pytest.raises(StopError, match="another release"):
+        await ask(desk, fast, deploy)
+    assert colors(desk) == {"green"}
 
 
 async def test_a_rollback_that_is_under_way_is_said_to_be(desk: Desk) -> None:

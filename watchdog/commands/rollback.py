@@ -215,7 +215,8 @@ async def _roll_back(watch: Watch, target: Target, judge: Judge, agreed: Trip, t
 async def _judged_again(judge: Judge, agreed: Trip) -> Trip:
     """The trip as it is decided now. Raises StopError when it is not the one that a person has agreed to."""
     trip = await judge()
-    if (trip.bad, trip.good, trip.release) != (agreed.bad, agreed.good, agreed.release):
+    is_other_good = "" not in (trip.good_release, agreed.good_release) and trip.good_release != agreed.good_release
+    if is_other_good or (trip.bad, trip.good, trip.release) != (agreed.bad, agreed.good, agreed.release):
         raise StopError(
             f"nothing was done: meanwhile it would be from {trip.bad} to {trip.good}, or another release; look again"
         )

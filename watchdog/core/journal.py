@@ -239,11 +239,19 @@ def open_trip(journal: Journal, trip: Trip) -> Journal:
 
 def close_trip(journal: Journal, finished: FinishedTrip) -> Journal:
     """A rollback has ended; one that switched nothing leaves the release where it was."""
-    ring = (*journal.finished, finished)[-MOST_FINISHED:]
+    ring = _newest((*journal.finished, finished))
     stays = journal.stays
     if not finished.switched:
         stays = _ended(stays, finished.trip, Ending.ROLLED_BACK, Ending.LASTS)
     return replace(journal, trip=None, finished=ring, stays=stays)
+
+
+def _newest(finished: tuple[FinishedTrip, ...]) -> tuple[FinishedTrip, ...]:
+    """As many as are kept; what was given up makes room first, since the others can still be undone."""
+    if len(finished) <= MOST_FINISHED:
+        return finished
+    gone = next((each for each in finished[:-1] if not each.switched), finished[0])
+    return tuple(each for each in finished if each is not gone)
 
 
 def _ended(stays: tuple[Stay, ...], trip: Trip, before: Ending, after: Ending) -> tuple[Stay, ...]:
