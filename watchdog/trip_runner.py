@@ -16,7 +16,7 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
-from watchdog.core.contest import has_begun, was_undone
+from watchdog.core.contest import was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import TargetStatus, Trip
 from watchdog.core.others import NOBODY
@@ -31,6 +31,7 @@ from watchdog.core.plan import (
     ended,
     give_pods_back,
     is_verified,
+    is_waiting,
     plan,
 )
 from watchdog.core.readiness import has_followed
@@ -195,8 +196,7 @@ class TripRunner:
 
         Or half of it is, and for long there is nothing that the other half could be given to.
         """
-        is_half = todo.stage is Stage.RESTORING and not todo.steps and has_begun(status, trip)
-        if todo.stage is not Stage.VERIFYING and not is_half:
+        if not is_waiting(trip, status, todo):
             self._waits_since = None
             return
         self._waits_since = now if self._waits_since is None else self._waits_since

@@ -136,6 +136,12 @@ def ended(trip: Trip, todo: Plan, *, now: float) -> FinishedTrip:
     )
 
 
+def is_waiting(trip: Trip, status: TargetStatus, todo: Plan) -> bool:
+    """True when the good color has the traffic, or half of it, and what it waits for may never come."""
+    is_half = todo.stage is Stage.RESTORING and not todo.steps and has_begun(status, trip)
+    return todo.stage is Stage.VERIFYING or is_half
+
+
 def is_verified(trip: Trip, status: TargetStatus) -> bool:
     """True when every Service has ready endpoints of the good color and of no other."""
     return all(service.color == trip.good and has_followed(service.endpoints, trip.good) for service in status.services)
