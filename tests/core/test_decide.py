@@ -403,6 +403,7 @@ def test_F67_what_was_given_up_for_want_of_ready_pods_is_not_tried_in_a_loop(
         assert decision.serious
         assert "argocd-controller scaled it last" in decision.sentence
         assert "in 1740 s" in decision.sentence
+        assert "kubectl -n banking-app scale deployment backend-blue --replicas=3" in decision.sentence
         assert "watchdog rollback banking-app --even-if given_up" in decision.sentence
     by_hand = deciding(within, seen, journal=journal, overrides=frozenset({Reason.GIVEN_UP}))
     assert isinstance(by_hand, Rollback)

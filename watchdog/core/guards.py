@@ -13,7 +13,7 @@ from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.journal import why_not_known_good
 from watchdog.core.model import ServiceStatus
 from watchdog.core.ownership import other_manager
-from watchdog.core.readiness import Hopeless, Ready, TooSmall, Unready, readiness
+from watchdog.core.readiness import Hopeless, TooSmall, Unready, readiness
 from watchdog.core.rules.language import Mode
 
 STORM_SHARE = 0.3
@@ -194,23 +194,22 @@ def given_up_before(situation: Situation) -> Hold | None:
     if last is None or not lacking:
         return None
     sentence = (
-        f"{last.trip.id} was given up, because {situation.good} did not get ready, and {lacking}. It is tried again "
-        f"when it is ready, or in {left:.0f} s; at once: watchdog rollback {situation.target.target} --even-if "
-        f"{Reason.GIVEN_UP}, after whatever keeps it small was stopped"
+        f"{last.trip.id} was given up, because {situation.good} did not get ready, and {lacking}. Stop whoever keeps "
+        f"it small, and scale it up: it gets the traffic once it is ready. The watchdog does so in {left:.0f} s; at "
+        f"once: watchdog rollback {situation.target.target} --even-if {Reason.GIVEN_UP}"
     )
     return Hold(reason=Reason.GIVEN_UP, sentence=sentence)
 
 
 def _lacking(situation: Situation) -> str:
-    """What the good color is too small for, and who made it so; "" when nothing is too small."""
+    """What of the good color is too small, who made it so, and the cure; "" when nothing is."""
     target, status = situation.target, situation.status
     for service in status.services:
         found = readiness(target, status, service, bad=situation.bad, good=situation.good)
         if isinstance(found, TooSmall):
             by = found.deployment.scaled_by
-            return found.sentence + (f" ({by} scaled it last)" if by else "")
-        if not isinstance(found, Ready):
-            return found.sentence
+            scale = f"kubectl -n {target.namespace} scale deployment {found.deployment.name} --replicas={found.floor}"
+            return found.sentence + (f" ({by} scaled it last)" if by else "") + f": {scale}"
     return ""
 
 
