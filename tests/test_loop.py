@@ -5,7 +5,7 @@ Law: the clock is the test's own, so that a slot is over when the test says so.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -356,6 +356,110 @@ async def test_F67_a_good_color_that_does_not_get_ready_is_given_up(stage: Stage
     assert "its pods do not get ready. Nothing was switched." in stage.ear.alerts[-1].text
     await stage.tick(after=15)
     assert stage.ear.told(Event.DECISION)[-1] == "good_not_ready"
+
+
+def shrink(stage: Stage, *deployments: str) -> None:
+    for deployment in deployments:
+        stage.world.scale(deployment, 0)
+
+
+BLUES = ("backend-blue", "frontend-blue")
+
+
+async def test_F47_a_release_that_is_deployed_to_the_good_color_meanwhile_gets_no_traffic(stage: Stage) -> None:
+    """The idle color is where a pipeline deploys, and pods that are on their way leave it two minutes to do so."""
+    shrink(stage, *BLUES)
+    stage.world.cluster.controllers.pod_ready_delay = 0.2
+    await stage.tick()
+    begun = stage.journal().trip
+    assert begun is not None
+    for deployment in BLUES:
+        stage.world.deploy(deployment, "bank:untested")
+    await asyncio.sleep(0.5)
+    for _ in range(20):
+        await stage.tick()
+    assert (stage.colors(), stage.switches()) == ({"green"}, [])
+    assert any("blue has changed since it was decided" in alert.text for alert in stage.ear.alerts)
+    assert stage.ear.told(Event.DECISION)[-1] == "not_known_good", "it is decided anew: blue is untested"
+
+
+async def test_F28_a_release_that_is_deployed_to_the_good_color_half_way_gets_no_more_traffic(stage: Stage) -> None:
+    stage.raise_watch(writes=2)
+    await stage.tick()
+    assert stage.colors() == {"green", "blue"}
+    stage.world.deploy("frontend-blue", "bank:untested")
+    await asyncio.sleep(0.05)
+    stage.raise_watch()
+    for _ in range(3):
+        await stage.tick()
+    assert stage.switches() == ["backend-service"], "which had happened before"
+    assert stage.ear.alerts[-1].kind is AlertKind.HELD
+    assert "blue has changed since banking-app-" in stage.ear.alerts[-1].text
+    stage.world.annotate("deployments", "frontend-blue", KNOWN_GOOD, "2")
+    stage.world.annotate("deployments", "backend-blue", KNOWN_GOOD, "1")
+    await recover(stage)
+    assert stage.switches() == ["backend-service", "frontend-service"], "a person has vouched for it"
+
+
+async def test_F61_a_good_color_that_is_scaled_down_again_and_again_is_given_up_and_not_tried_in_a_loop(
+    stage: Stage,
+) -> None:
+    stage.world.cluster.controllers.pod_ready_delay = 3600
+    for _ in range(400):
+        shrink(stage, *BLUES)
+        await stage.tick()
+    assert stage.colors() == {"green"}
+    restored = [each.subject for each in stage.ear.transitions if each.event is Event.REPLICAS]
+    assert sorted(restored) == ["backend-blue"] * 3 + ["frontend-blue"] * 3
+    assert len(stage.journal().finished) == 1
+    assert [alert.kind for alert in stage.ear.alerts] == [AlertKind.GIVEN_UP, AlertKind.HELD]
+    assert "scales backend-blue down again and again" in stage.ear.alerts[0].text
+    assert "--even-if given_up" in stage.ear.alerts[1].text
+    assert stage.ear.told(Event.DECISION)[-1] == "given_up"
+
+
+async def test_F67_a_good_color_that_has_got_ready_after_all_is_switched_to_at_once(stage: Stage) -> None:
+    shrink(stage, *BLUES)
+    stage.world.cluster.controllers.pod_ready_delay = 3600
+    await stage.tick_until(stage.finished, ticks=130)
+    stage.world.cluster.controllers.pod_ready_delay = 0.01
+    for deployment in BLUES:
+        stage.world.set_ready(deployment, ready=True)
+    await asyncio.sleep(0.05)
+    stage.ear.transitions.clear()
+    await stage.tick(after=15)
+    assert stage.colors() == {"blue"}
+
+
+async def test_F57_half_a_rollback_that_waits_for_whoever_keeps_the_good_color_small_is_told(stage: Stage) -> None:
+    stage.raise_watch(writes=2)
+    await stage.tick()
+    assert stage.colors() == {"green", "blue"}
+    stage.raise_watch()
+    for _ in range(70):
+        shrink(stage, "frontend-blue")
+        await stage.tick()
+    told = [alert for alert in stage.ear.alerts if "/stuck/" in alert.key]
+    assert len({alert.key for alert in told}) == 1
+    assert "scales frontend-blue down again and again" in told[0].text
+
+
+async def test_F50_a_good_color_that_comes_and_goes_ends_with_a_person(stage: Stage) -> None:
+    """It is never there for long enough to be proven, nor away for long enough to be told of."""
+    await stage.tick()
+    stage.script.answers["blue"] = BAD
+    for second in range(500):
+        is_down = second % 8 >= 4
+        stage.world.set_ready("frontend-blue", ready=not is_down)
+        await stage.tick()
+        if second == 200:
+            stage.raise_watch()
+        if stage.finished():
+            break
+    assert stage.finished()
+    assert stage.replicas("green") == [3, 3], "what could take the traffic in its place is left running"
+    assert "blue has not kept its ready endpoints" in stage.ear.alerts[-1].text
+    assert "A person has to look" in stage.ear.alerts[-1].text
 
 
 async def test_F38_what_cannot_be_journaled_is_not_begun(stage: Stage) -> None:
@@ -1038,7 +1142,7 @@ async def test_F72_a_rule_that_is_changed_meanwhile_changes_nothing_about_the_ro
     stage.raise_watch(rules=[RULE | {"threshold": {"max": 0.9}, "labels": {"team": "payments"}}])
     await recover(stage)
     assert_rolled_back_once(stage)
-    assert stage.journal().finished[-1].trip == frozen
+    assert replace(stage.journal().finished[-1].trip, first_verified_at=None) == frozen
 
 
 async def test_F72_a_rule_that_is_gone_is_not_seen_to_be_well(stage: Stage) -> None:

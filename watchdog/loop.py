@@ -294,7 +294,7 @@ class Watch:
         """What is done for a trip that is held: nothing towards its end."""
         if trip is not None and reason is Reason.FOREIGN and not has_switched(status, self._instance):
             await self._trips.leave(trip, sentence)
-        elif trip is not None and reason is Reason.CONTESTED:
+        elif trip is not None and reason in (Reason.CONTESTED, Reason.NOT_KNOWN_GOOD):
             await self._trips.give_pods_back(trip, status)
 
     async def _look_around(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:

@@ -23,13 +23,17 @@ from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import End, FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
 from watchdog.core.plan import (
+    CloseTrip,
     Plan,
+    RestoreGood,
+    ResumeFlux,
     ScaleDown,
     Stage,
     Step,
     SwitchSelector,
     give_pods_back,
     is_verified,
+    is_waiting,
     plan,
 )
 from watchdog.core.readiness import has_followed
@@ -76,6 +80,8 @@ class TripRunner:
         self._others = NOBODY
         self._looked_at = -math.inf
         self._scaled_down: Counter[tuple[str, str]] = Counter()
+        self._restored: dict[tuple[str, str], int] = {}
+        self._restored_again: Counter[tuple[str, str]] = Counter()
 
     def note_verified(self, status: TargetStatus) -> None:
         """Remembers since when every Service has had ready endpoints of the good color only."""
@@ -87,9 +93,16 @@ class TripRunner:
             self._is_verified(trip)
 
     def _is_verified(self, trip: Trip) -> None:
+        self._note_first_verified(trip)
         if self._verified_since is None:
             self._verified_since = self._clock()
             self._announcer.changed(Event.VERIFIED, moved=("", trip.good), trip=trip)
+
+    def _note_first_verified(self, trip: Trip) -> None:
+        """In memory; the next writing of the journal says so too. A clock that was set back begins anew."""
+        now = self._clock()
+        if trip.first_verified_at is None or trip.first_verified_at > now:
+            self._known.journal = replace(self._known.journal, trip=replace(trip, first_verified_at=now))
 
     async def follow(self, stopping: asyncio.Event) -> bool:
         """Glances at the EndpointSlices for the moment in which they follow a switch; True when they have just done so.
@@ -148,51 +161,76 @@ class TripRunner:
         if todo.end is not None:
             await self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING:
-            await self._count_reverts(trip, status, now=now)
+            trip = await self._count_reverts(trip, status, now=now)
         for step in todo.steps:
             if not sees_clearly():
-                raise ConflictError(f"too much time has passed to {todo.sentence} by what was seen: looking again")
-            await self._write(step, trip, now=now)
+                raise ConflictError(f"not {todo.sentence} by what was seen too long ago: looking again")
+            await self._write(replace(step, trip=trip), trip, now=now)
             self._announcer.step(step)
-            if isinstance(step, SwitchSelector):
-                self._reverts = self._reverts.done_again(step.service.name)
-                self._note_switched(step.service.name, trip)
-            if isinstance(step, ScaleDown):
-                self._scaled_down[trip.id, step.deployment.name] += 1
-                self._count_scale_downs(trip)
+            self._note(step, trip)
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
             self._switched = status
         self._tell_of_long_wait(trip, status, todo, now=now)
         if todo.end is not None:
-            await self._close(trip, todo.end, todo.sentence, now=now)
+            await self._close(replace(trip, unready=todo.unready), todo.end, todo.sentence, now=now)
         else:
             await self._announcer.progress(trip, status, todo, self._others)
 
-    async def _count_reverts(self, trip: Trip, status: TargetStatus, *, now: float) -> None:
-        """Journals that it is done another time before it is. However often that fails, it is one time."""
+    def _note(self, step: Step, trip: Trip) -> None:
+        """Remembers a write that was done."""
+        match step:
+            case SwitchSelector(service=service):
+                self._reverts = self._reverts.done_again(service.name)
+                self._note_switched(service.name, trip)
+            case ScaleDown(deployment=deployment):
+                self._scaled_down[trip.id, deployment.name] += 1
+                self._count_scalings(trip)
+            case RestoreGood():
+                self._note_restored(step, trip)
+            case ResumeFlux() | CloseTrip():
+                pass
+
+    async def _count_reverts(self, trip: Trip, status: TargetStatus, *, now: float) -> Trip:
+        """The trip, in which it is journaled that it is done another time, before it is.
+
+        However often that fails, it is one time.
+        """
         before = self._reverts if self._reverts.trip == trip.id else Reverts(trip.id)
         after = before.seen([service for service in status.services if was_undone(service, trip)], now=now)
         if after.count > before.count:
-            self._known.journal = replace(self._known.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+            counted = replace(trip, reapplied=trip.reapplied + 1)
+            self._known.journal = replace(self._known.journal, trip=counted)
             try:
                 await self._known.keep()
             except ClusterError:
                 self._known.journal = replace(self._known.journal, trip=trip)
                 raise
+            trip = counted
         self._reverts = after
+        return trip
 
     def _note_switched(self, service: str, trip: Trip) -> None:
         """In memory; the next writing of the journal says so too."""
-        trip = self._known.journal.trip or trip
+        trip = replace(self._known.journal.trip or trip, first_verified_at=None)
         if service not in trip.switched:
             trip = replace(trip, switched=(*trip.switched, service))
-            self._known.journal = replace(self._known.journal, trip=trip)
+        self._known.journal = replace(self._known.journal, trip=trip)
+
+    def _note_restored(self, step: RestoreGood, trip: Trip) -> None:
+        """Counts what was restored before, and has been scaled down since."""
+        key = trip.id, step.deployment.name
+        self._restored_again[key] += step.deployment.replicas < self._restored.get(key, 0)
+        self._restored[key] = step.replicas
+        self._count_scalings(trip)
 
     def _tell_of_long_wait(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
-        """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is."""
-        if todo.stage is not Stage.VERIFYING:
+        """The traffic is on the good color, and for long nobody has been there to take it, or somebody else is.
+
+        Or half of it is, and for long there is nothing that the other half could be given to.
+        """
+        if not is_waiting(trip, status, todo):
             self._waits_since = None
             return
         self._waits_since = now if self._waits_since is None else self._waits_since
@@ -221,12 +259,15 @@ class TripRunner:
             return False
         self._looked_at = now
         self._others = await read_others(self._cluster, self._target.namespace)
-        self._count_scale_downs(trip)
+        self._count_scalings(trip)
         return True
 
-    def _count_scale_downs(self, trip: Trip) -> None:
-        counts = {name: count for (id_, name), count in self._scaled_down.items() if id_ == trip.id}
-        self._others = replace(self._others, scaled_down=counts)
+    def _count_scalings(self, trip: Trip) -> None:
+        downs, ups = (
+            {name: count for (id_, name), count in counts.items() if id_ == trip.id}
+            for counts in (self._scaled_down, self._restored_again)
+        )
+        self._others = replace(self._others, scaled_down=downs, restored_again=ups)
 
     async def give_pods_back(self, trip: Trip, status: TargetStatus) -> None:
         """For what a contested trip has left without pods. Once: who takes them away again has decided it."""

@@ -23,6 +23,7 @@ from watchdog.core.journal import Journal
 from watchdog.core.model import BY_HAND, TrippedRule
 from watchdog.ruleset import RuleSet, read_rules
 from watchdog.settings import load_settings
+from watchdog.sim.kubernetes.deployments import REVISION_ANNOTATION
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT
 
 
@@ -124,6 +125,18 @@ async def test_rolled_back_by_hand_and_undone(desk: Desk, fast: str) -> None:
     assert colors(desk) == {"blue"}
 
 
+async def test_F47_an_undo_does_not_return_to_a_newer_release_unless_it_is_said(desk: Desk, fast: str) -> None:
+    done = await desk.type("rollback", TARGET, "--yes", "--even-if", "not_known_good", WATCHDOG_RULES=fast)
+    trip = done.stdout.splitlines()[-1].partition(":")[0]
+    for deployment in ("backend-green", "frontend-green"):
+        desk.world.deploy(deployment, "bank:next")
+    held = await desk.type("undo", trip, "--yes", WATCHDOG_RULES=fast)
+    assert (held.exit_code, colors(desk)) == (1, {"blue"})
+    assert f"held (not_known_good): green has changed since {trip} left it" in held.stderr
+    undone = await desk.type("undo", trip, "--yes", "--even-if", "not_known_good", WATCHDOG_RULES=fast)
+    assert (undone.exit_code, colors(desk)) == (0, {"green"}), undone.stderr
+
+
 async def test_who_interrupts_a_rollback_is_told_who_goes_on_with_it(desk: Desk) -> None:
     assert (await desk.type("trust", TARGET)).exit_code == 0
     # A shell starts what it puts in the background without ^C, and that is inherited.
@@ -191,6 +204,19 @@ async def test_what_changed_while_a_person_thought_it_over_is_not_rolled_back(de
     with pytest.raises(StopError, match="nothing was done"):
         await ask(desk, fast, lambda: desk.world.switch("blue"))
     assert colors(desk) == {"blue"}
+
+
+async def test_F28_what_was_deployed_to_the_good_color_while_a_person_thought_it_over_gets_no_traffic(
+    desk: Desk, fast: str
+) -> None:
+    def deploy() -> None:
+        desk.world.deploy("frontend-blue", "bank:untested")
+        seen = {"metadata": {"annotations": {REVISION_ANNOTATION: "2"}}}  # by its controller, a moment later
+        desk.world.patch("deployments", "frontend-blue", seen, manager="kube-controller-manager")
+
+    with pytest.raises(StopError, match="another release"):
+        await ask(desk, fast, deploy)
+    assert colors(desk) == {"green"}
 
 
 async def test_a_rollback_that_is_under_way_is_said_to_be(desk: Desk) -> None:

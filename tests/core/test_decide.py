@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.core.making import NOW, TRIPPED, rule, status, target, trip
-from watchdog.core.annotations import IRREVERSIBLE, TRIP
+from watchdog.core.annotations import IRREVERSIBLE, REPLICAS, TRIP
+from watchdog.core.contest import left_without_pods
 from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt, close_trip, open_trip
@@ -222,6 +223,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "cooldown",
         "storm",
         "good_not_ready",
+        "given_up_before",
     ]
     assert [guard.__name__ for guard in OPEN_TRIP] == [
         "unreadable",
@@ -231,6 +233,7 @@ def test_the_order_of_the_guards_is_the_designs() -> None:
         "outdated",
         "altered",
         "contested",
+        "good_has_changed",
         "good_is_hopeless",
     ]
 
@@ -452,3 +455,80 @@ def test_an_open_trip_goes_on_when_good_shrinks_after_the_switch() -> None:
 def test_rules_of_the_other_kind_are_no_reason() -> None:
     within = target(rules=[rule(action="alert")])
     assert reason(deciding(within, status(within), tripped=())) is Reason.NOTHING_FIRING
+
+
+SMALL = {"ready": {"blue": 0}, "deployment_fields": {"blue": {"replicas": 0, "scaled_by": "argocd-controller"}}}
+
+
+def given_up(seen: TargetStatus, *, seconds_ago: float = 60, **fields: Any) -> FinishedTrip:
+    releases = {"release": seen.release("green"), "good_release": seen.release("blue"), "unready": True}
+    return FinishedTrip(trip=trip(**releases | fields), finished_at=NOW - seconds_ago, end=End.GIVEN_UP)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ended", "expected"),
+    [
+        pytest.param(SMALL, {}, Reason.GIVEN_UP, id="F61 a moment ago, and still too small"),
+        pytest.param({}, {}, None, id="it is ready now"),
+        pytest.param(SMALL, {"seconds_ago": 1800}, None, id="the cooldown has passed"),
+        pytest.param(SMALL, {"unready": False}, None, id="it was given up for something else"),
+        pytest.param(SMALL, {"release": "green:before@1"}, None, id="of another bad release"),
+        pytest.param(SMALL, {"good_release": "blue:before@1"}, None, id="to another good release"),
+    ],
+)
+def test_F67_what_was_given_up_for_want_of_ready_pods_is_not_tried_in_a_loop(
+    fields: dict[str, Any], ended: dict[str, Any], expected: Reason | None
+) -> None:
+    within = target()
+    seen = status(within, **fields)
+    journal = replace(known(within, seen), finished=(given_up(seen, **ended),))
+    decision = deciding(within, seen, journal=journal)
+    assert reason(decision) is expected
+    if isinstance(decision, Hold):
+        assert decision.serious
+        assert "argocd-controller scaled it last" in decision.sentence
+        assert "in 1740 s" in decision.sentence
+        assert "kubectl -n banking-app scale deployment backend-blue --replicas=3" in decision.sentence
+        assert "watchdog rollback banking-app --even-if given_up" in decision.sentence
+    by_hand = deciding(within, seen, journal=journal, overrides=frozenset({Reason.GIVEN_UP}))
+    assert isinstance(by_hand, Rollback)
+
+
+def test_a_trip_says_of_which_releases_it_was_decided() -> None:
+    within = target()
+    seen = status(within)
+    decision = deciding(within, seen)
+    assert isinstance(decision, Rollback)
+    assert (decision.trip.release, decision.trip.good_release) == (seen.release("green"), seen.release("blue"))
+
+
+@pytest.mark.parametrize(
+    ("colors", "fields", "expected"),
+    [
+        pytest.param(("blue", "green"), {}, Reason.NOT_KNOWN_GOOD, id="F28 half switched"),
+        pytest.param(("green",) * 2, {"annotations": OPEN}, Reason.NOT_KNOWN_GOOD, id="F28 all of it undone"),
+        pytest.param(("blue", "blue"), {}, None, id="all of it switched"),
+        pytest.param(("green",) * 2, {}, None, id="nothing switched: the plan gives it up"),
+    ],
+)
+def test_F28_the_rest_is_not_switched_to_another_release_than_the_decided_one(
+    colors: tuple[str, ...], fields: dict[str, Any], expected: Reason | None
+) -> None:
+    within = target()
+    seen = status(within, colors, service_fields=fields)
+    journal = replace(known(within, seen), trip=trip(good_release="blue:before@1"), stays=())
+    decision = deciding(within, seen, tripped=(), journal=journal)
+    assert reason(decision) is expected
+    if isinstance(decision, Hold):
+        assert "watchdog trust banking-app" in decision.sentence
+    vouched = replace(journal, vouched={"blue": seen.release("blue")})
+    assert reason(deciding(within, seen, tripped=(), journal=vouched)) is None, "until a person vouches for it"
+
+
+def test_F28_a_color_without_pods_gets_them_back_when_nothing_may_be_switched_to_the_other_one() -> None:
+    within = target()
+    parked = {"green": {"replicas": 0, "annotations": {REPLICAS: "3"}}}
+    seen = status(within, service_fields={"annotations": OPEN}, deployment_fields=parked, ready={"green": 0})
+    held = left_without_pods(seen, trip(good_release="blue:before@1"))
+    assert [each.name for each in held] == ["backend-green", "frontend-green"]
+    assert left_without_pods(seen, trip(good_release=seen.release("blue"))) == (), "it is switched again"

@@ -220,6 +220,16 @@ def test_F89_the_rings_are_bounded() -> None:
     assert sum(len(part) for part in write_journal(journal).values()) < 100_000
 
 
+@pytest.mark.parametrize("given_up", [1, MOST_FINISHED])
+def test_F67_what_was_given_up_makes_room_first_for_what_can_be_undone(given_up: int) -> None:
+    journal = EMPTY
+    for number in range(MOST_FINISHED - 1 + given_up):
+        end = End.RECOVERED if number < MOST_FINISHED - 1 else End.GIVEN_UP
+        journal = close_trip(journal, FinishedTrip(trip=trip(id=str(number)), finished_at=NOW, end=end))
+    kept = [*range(MOST_FINISHED - 1), MOST_FINISHED - 2 + given_up]
+    assert [each.trip.id for each in journal.finished] == list(map(str, kept))
+
+
 def full() -> Journal:
     watched = rule(**{"for": "1m"})
     state = evaluate(watched, fresh_state(watched, "green:1"), Measurement(value=0.3), slot=NOW, interval=15)

@@ -15,6 +15,7 @@ from watchdog.core.journal import Journal
 from watchdog.core.messages import finished
 from watchdog.core.model import BY_HAND, End, TargetStatus, TrippedRule
 from watchdog.core.objectevents import progress_events
+from watchdog.core.others import HPA, Autoscaler, Others
 from watchdog.core.plan import (
     CloseTrip,
     Plan,
@@ -30,6 +31,7 @@ from watchdog.core.plan import (
 from watchdog.core.rules.language import Target
 
 OPEN = {TRIP: "{}"}
+NAMES = ("backend", "frontend")
 
 
 def planning(within: Target, seen: TargetStatus, **fields: Any) -> Plan:
@@ -200,6 +202,102 @@ def test_a_good_color_that_is_too_small_is_restored_first(
     assert found.stage is stage
     assert [f"{step.deployment.name} {step.replicas}" for step in found.steps if isinstance(step, RestoreGood)] == steps
     assert len(found.steps) == len(steps)
+
+
+GOOD_RELEASE = status(target()).release("blue")
+
+
+@pytest.mark.parametrize(
+    ("colors", "good_release", "stage"),
+    [
+        pytest.param(("green",) * 2, GOOD_RELEASE, Stage.SWITCHING, id="the release that was decided on"),
+        pytest.param(("green",) * 2, "blue:another@1", Stage.GIVEN_UP, id="F47 it was deployed anew meanwhile"),
+        pytest.param(("green",) * 2, "", Stage.SWITCHING, id="F88 an older program's journal does not say"),
+        pytest.param(("blue",) * 2, "blue:another@1", Stage.FINISHED, id="it has all the traffic already"),
+    ],
+)
+def test_F28_only_the_release_that_was_decided_on_gets_the_traffic(
+    colors: tuple[str, ...], good_release: str, stage: Stage
+) -> None:
+    within = target()
+    seen = status(within, colors, deployment_fields={"green": {"replicas": 0}})
+    begun = trip(good_release=good_release)
+    found = plan(within, begun, seen, verified_since=NOW - 60, well=True, now=NOW, planned_at=NOW)
+    assert found.stage is stage
+    if stage is Stage.GIVEN_UP:
+        assert "blue has changed since it was decided" in found.sentence
+
+
+def test_F61_a_good_color_that_somebody_scales_down_again_is_given_up_in_time() -> None:
+    within = target()
+    seen = status(within, deployment_fields={"blue": {"replicas": 0, "ready": 0}}, ready={"blue": 0})
+    assert planning(within, seen, verified_since=None, now=NOW + 120).stage is Stage.RESTORING
+    found = planning(within, seen, verified_since=None, now=NOW + 121)
+    assert (found.stage, found.steps, found.unready) == (Stage.GIVEN_UP, (), True)
+    assert "backend-blue has 0 ready pods of 0, 3 are needed" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("times", "steps"),
+    [pytest.param(1, 2, id="once"), pytest.param(2, 1, id="F61 twice: backend-blue is left to whoever does it")],
+)
+def test_F61_a_good_color_that_is_scaled_down_again_is_restored_twice_more(times: int, steps: int) -> None:
+    within = target()
+    fields = {"replicas": 0, "ready": 0, "scaled_by": "argocd-controller"}
+    seen = status(within, deployment_fields={"blue": fields}, ready={"blue": 0})
+    others = Others(restored_again={"backend-blue": times})
+    assert len(planning(within, seen, verified_since=None, others=others).steps) == steps
+    everything = Others(restored_again={"backend-blue": times, "frontend-blue": times})
+    late = planning(within, seen, verified_since=None, others=everything, now=NOW + 121)
+    assert ("argocd-controller scales backend-blue down again and again" in late.sentence) is (times == 2)
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        pytest.param(
+            8, "frontend-blue has 7 ready pods of 8, 8 are needed", id="F60 all that is needed, and not ready"
+        ),
+        pytest.param(7, "raise its maximum", id="F60 less than is needed"),
+    ],
+)
+def test_F60_more_than_the_floor_is_not_asked_of_an_autoscaler(most: int, said: str) -> None:
+    within = target()
+    saved = {"replicas": most, "annotations": {REPLICAS: "12"}}
+    seen = status(within, ("blue", "green"), ready={"blue": 7, "green": 10}, deployment_fields={"blue": saved})
+    scaler = (Autoscaler(kind=HPA, name="a", deployment=f"{name}-blue", least=1, most=most) for name in NAMES)
+    found = planning(within, seen, verified_since=None, others=Others(autoscalers=tuple(scaler)))
+    assert (found.stage, found.steps) == (Stage.RESTORING, ())
+    assert said in found.sentence
+    assert ("raise its maximum" in found.sentence) is (most == 7)
+
+
+HOPE = 30 + 300.0
+
+
+@pytest.mark.parametrize(
+    ("first", "since", "down", "stage"),
+    [
+        pytest.param(HOPE - 1, None, 3, Stage.VERIFYING, id="a second short of the end of all hope"),
+        pytest.param(HOPE, None, 3, Stage.FINISHED, id="F50 it flaps, and is down again"),
+        pytest.param(HOPE, 10, 3, Stage.DRAINING, id="it flaps, and is up again: it gets its chance"),
+        pytest.param(HOPE, 30, 3, Stage.SCALING_DOWN, id="it flaps, and has been up for the delay"),
+        pytest.param(HOPE, 30, 0, Stage.FINISHED, id="a new process does not wait all over again"),
+        pytest.param(HOPE - 1, 30, 0, Stage.RECOVERING, id="nor does it give up early"),
+        pytest.param(None, HOPE, 0, Stage.FINISHED, id="F88 an older program's journal does not say"),
+    ],
+)
+def test_a_recovery_is_waited_for_from_the_first_moment_on_that_the_good_color_was_there(
+    first: float | None, since: float | None, down: int, stage: Stage
+) -> None:
+    within = target()
+    seen = status(within, ("blue", "blue"), deployment_fields={"green": {"replicas": down}})
+    begun = trip(first_verified_at=None if first is None else NOW - first)
+    verified = None if since is None else NOW - since
+    found = plan(within, begun, seen, verified_since=verified, well=False, now=NOW)
+    assert (found.stage, found.end) == (stage, End.NOT_RECOVERED if stage is Stage.FINISHED else None)
+    if stage is Stage.FINISHED and down:
+        assert "blue has not kept its ready endpoints: what runs of green is left running" in found.sentence
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,19 @@ class Undo:
                 raise StopError(
                     f"{trip.bad} is active, and {self.trip} had switched to {ended.trip.good}: it is undone already"
                 )
+            self._check_release(trip, ended)
             return trip
 
         return await _perform(watch, target, judge, self.consent)
+
+    def _check_release(self, trip: Trip, ended: FinishedTrip) -> None:
+        """To undo means to return to what was left. Raises StopError when there are other pods by now."""
+        left, now = ended.trip.release, trip.good_release
+        if left and now and left != now and Reason.NOT_KNOWN_GOOD not in self.consent.overrides():
+            raise StopError(
+                f"held ({Reason.NOT_KNOWN_GOOD}): {trip.good} has changed since {self.trip} left it; "
+                f"to do it all the same: --even-if {Reason.NOT_KNOWN_GOOD}"
+            )
 
 
 async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedTrip]:
@@ -234,7 +244,8 @@ async def _roll_back(watch: Watch, target: Target, judge: Judge, agreed: Trip, t
 async def _judged_again(judge: Judge, agreed: Trip) -> Trip:
     """The trip as it is decided now. Raises StopError when it is not the one that a person has agreed to."""
     trip = await judge()
-    if (trip.bad, trip.good, trip.release) != (agreed.bad, agreed.good, agreed.release):
+    is_other_good = "" not in (trip.good_release, agreed.good_release) and trip.good_release != agreed.good_release
+    if is_other_good or (trip.bad, trip.good, trip.release) != (agreed.bad, agreed.good, agreed.release):
         raise StopError(
             f"nothing was done: meanwhile it would be from {trip.bad} to {trip.good}, or another release; look again"
         )

@@ -87,9 +87,13 @@ def _fought_for(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
 def left_without_pods(status: TargetStatus, trip: Trip) -> tuple[DeploymentStatus, ...]:
     """What this trip has scaled to 0 and another writer gives the traffic to again: it needs its pods back.
 
-    A release that fails is better than no pods at all.
+    That is so where the traffic is not taken from it again. A release that fails is better than no pods at all.
     """
-    has_traffic = (service.name for service in _fought_for(status, trip) if service.color == trip.bad)
+    if is_other_good(status, trip):
+        left = [service for service in status.services if was_undone(service, trip)]
+    else:
+        left = list(_fought_for(status, trip))
+    has_traffic = (service.name for service in left if service.color == trip.bad)
     found = (status.deployments[name, trip.bad] for name in has_traffic)
     return tuple(each for each in found if each.replicas == 0 < saved_replicas(each))
 
@@ -97,6 +101,11 @@ def left_without_pods(status: TargetStatus, trip: Trip) -> tuple[DeploymentStatu
 def is_new_release(status: TargetStatus, trip: Trip) -> bool:
     """True when the color that the trip leaves has other pods than those that it was begun for."""
     return bool(trip.release) and status.release(trip.bad) != trip.release
+
+
+def is_other_good(status: TargetStatus, trip: Trip) -> bool:
+    """True when the color that the trip returns to has other pods than those that it was decided for."""
+    return bool(trip.good_release) and status.release(trip.good) != trip.good_release
 
 
 def is_superseded(status: TargetStatus, trip: Trip) -> bool:

@@ -29,6 +29,7 @@ NEW_TRIP: tuple[Guard, ...] = (
     guards.cooldown,
     guards.storm,
     guards.good_not_ready,
+    guards.given_up_before,
 )
 # What a person may know better. What would leave a Service without pods is not among it, nor a pause of somebody else.
 OVERRIDABLE = frozenset(
@@ -40,6 +41,7 @@ OVERRIDABLE = frozenset(
         Reason.OTHER_COLOR_BREACHES,
         Reason.COOLDOWN,
         Reason.STORM,
+        Reason.GIVEN_UP,
     }
 )
 OPEN_TRIP: tuple[Guard, ...] = (
@@ -50,6 +52,7 @@ OPEN_TRIP: tuple[Guard, ...] = (
     guards.outdated,
     guards.altered,
     guards.contested,
+    guards.good_has_changed,
     guards.good_is_hopeless,
 )
 
@@ -78,6 +81,7 @@ def _new_trip(situation: Situation) -> Trip:
         overrides=tuple(sorted(situation.overrides)),
         undoes=situation.undoes,
         release=situation.status.release(situation.bad),
+        good_release=situation.status.release(situation.good),
         selectors={service.name: dict(service.selector) for service in situation.status.services},
         replicas={
             deployment.name: deployment.replicas

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     COOLDOWN = "cooldown"
     STORM = "storm"
     GOOD_NOT_READY = "good_not_ready"
+    GIVEN_UP = "given_up"
     CONTESTED = "contested"
     ALTERED = "altered"
     OUTDATED = "outdated"

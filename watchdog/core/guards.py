@@ -15,7 +15,7 @@ from watchdog.core.instant import show_instant
 from watchdog.core.journal import rollbacks_of, was_rolled_back, why_not_known_good
 from watchdog.core.model import ServiceStatus
 from watchdog.core.ownership import other_manager
-from watchdog.core.readiness import Hopeless, Unready, readiness
+from watchdog.core.readiness import Hopeless, TooSmall, Unready, readiness
 from watchdog.core.rules.language import Mode
 
 STORM_SHARE = 0.3
@@ -215,6 +215,57 @@ def storm(situation: Situation) -> Hold | None:
 def good_not_ready(situation: Situation) -> Hold | None:
     """A Service would select too few ready pods of the good color, or others', and that cannot be mended."""
     return _hold_for(situation, Hopeless, Unready)
+
+
+def given_up_before(situation: Situation) -> Hold | None:
+    """The same rollback was given up for want of ready pods, and they are still missing: it is not tried in a loop."""
+    releases = tuple(map(situation.status.release, (situation.bad, situation.good)))
+    alike = (
+        each
+        for each in reversed(situation.journal.finished)
+        if each.trip.unready and (each.trip.release, each.trip.good_release) == releases
+    )
+    last = next(alike, None)
+    left = last.finished_at + situation.target.rollback.cooldown - situation.now if last else 0.0
+    lacking = _lacking(situation) if left > 0 else ""
+    if last is None or not lacking:
+        return None
+    sentence = (
+        f"{last.trip.id} was given up, because {situation.good} did not get ready, and {lacking}. Stop whoever keeps "
+        f"it small, and scale it up: it gets the traffic once it is ready. The watchdog does so in {left:.0f} s; at "
+        f"once: watchdog rollback {situation.target.target} --even-if {Reason.GIVEN_UP}"
+    )
+    return Hold(reason=Reason.GIVEN_UP, sentence=sentence)
+
+
+def _lacking(situation: Situation) -> str:
+    """What of the good color is too small, who made it so, and the cure; "" when nothing is."""
+    target, status = situation.target, situation.status
+    for service in status.services:
+        found = readiness(target, status, service, bad=situation.bad, good=situation.good)
+        if isinstance(found, TooSmall):
+            by = found.deployment.scaled_by
+            scale = f"kubectl -n {target.namespace} scale deployment {found.deployment.name} --replicas={found.floor}"
+            return found.sentence + (f" ({by} scaled it last)" if by else "") + f": {scale}"
+    return ""
+
+
+def good_has_changed(situation: Situation) -> Hold | None:
+    """Half of it is switched, and the good color got other pods: the rest is not given to what nobody knows."""
+    status, trip = situation.status, situation.journal.trip
+    if trip is None or contest.is_superseded(status, trip) or contest.is_withdrawn(status, trip):
+        return None
+    is_half = contest.has_begun(status, trip) and any(each.color != trip.good for each in status.services)
+    if not is_half or not contest.is_other_good(status, trip):
+        return None
+    why = why_not_known_good(situation.journal, status, trip.good)
+    if not why:
+        return None
+    sentence = (
+        f"{trip.good} has changed since {trip.id} was decided, and not all Services are switched: {why}. "
+        f"{_how_to_return(situation)}"
+    )
+    return Hold(reason=Reason.NOT_KNOWN_GOOD, sentence=sentence)
 
 
 def good_is_hopeless(situation: Situation) -> Hold | None:

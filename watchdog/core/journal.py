@@ -268,9 +268,17 @@ def _is_left_by(trip: Trip, stay: Stay) -> bool:
 
 def close_trip(journal: Journal, finished: FinishedTrip) -> Journal:
     """A rollback has ended; one that switched nothing has not rolled its release back."""
-    ring = (*journal.finished, finished)[-MOST_FINISHED:]
+    ring = _newest((*journal.finished, finished))
     stays = journal.stays if finished.switched else _spared(journal.stays, finished.trip)
     return replace(journal, trip=None, finished=ring, stays=stays)
+
+
+def _newest(finished: tuple[FinishedTrip, ...]) -> tuple[FinishedTrip, ...]:
+    """As many as are kept; what was given up makes room first, since the others can still be undone."""
+    if len(finished) <= MOST_FINISHED:
+        return finished
+    gone = next((each for each in finished[:-1] if not each.switched), finished[0])
+    return tuple(each for each in finished if each is not gone)
 
 
 def _spared(stays: tuple[Stay, ...], trip: Trip) -> tuple[Stay, ...]:

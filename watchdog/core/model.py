@@ -224,9 +224,11 @@ class Trip:
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
     undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
     for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
-    ``release`` is what ran in the bad color when it was decided, "" when nobody knows. ``switched`` names the Services
-    that it has switched, whose marks may be lost. ``altered`` says which write an admission has changed on its way, and
-    ``times_altered`` how often that was.
+    ``release`` is what ran in the bad color when it was decided, ``good_release`` in the good one, "" when nobody
+    knows. ``switched`` names the Services that it has switched, whose marks may be lost. ``altered`` says which write
+    an admission has changed on its way, and ``times_altered`` how often that was. ``first_verified_at`` is when every
+    Service was first seen on ready pods of the good color since the last switch. ``unready`` says that it was given up
+    because the good color did not get ready.
     """
 
     id: str
@@ -243,6 +245,9 @@ class Trip:
     undoes: str = ""
     release: str = ""
     switched: tuple[str, ...] = ()
+    good_release: str = ""
+    first_verified_at: Instant | None = None
+    unready: bool = False
 
     @property
     def is_by_hand(self) -> bool:

@@ -51,13 +51,15 @@ class Budget:
 class Others:
     """All of them in one namespace. ``unseen`` says what could not be read.
 
-    ``scaled_down`` counts how often this trip has scaled a Deployment to 0, by its name.
+    ``scaled_down`` counts how often this trip has scaled a Deployment to 0, by its name; ``restored_again`` how often
+    it has scaled one up again that somebody had scaled down since.
     """
 
     autoscalers: tuple[Autoscaler, ...] = ()
     budgets: tuple[Budget, ...] = ()
     unseen: tuple[str, ...] = ()
     scaled_down: Mapping[str, int] = field(default_factory=dict)
+    restored_again: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, deployment: DeploymentStatus) -> tuple[Autoscaler, ...]:
         """What scales a Deployment."""
@@ -73,17 +75,28 @@ class Others:
 NOBODY = Others()
 
 
-def size_to_restore(others: Others, deployment: DeploymentStatus, needed: int) -> tuple[int, str]:
+def why_not_restored(deployment: DeploymentStatus, others: Others) -> str:
+    """Why a good Deployment that is too small is not scaled up; "" when it may be."""
+    if others.restored_again.get(deployment.name, 0) < MOST_REAPPLIED:
+        return ""
+    return f"{deployment.scaled_by or 'somebody'} scales {deployment.name} down again and again"
+
+
+def size_to_restore(
+    others: Others, deployment: DeploymentStatus, needed: int, *, floor: int | None = None
+) -> tuple[int, str]:
     """How large a good Deployment is to be made: not below what its autoscaler wants, nor above what it allows.
 
-    What is allowed and too little comes with the sentence that says who allows no more, and the cure.
+    What is allowed and less than the ``floor``, without one than ``needed``, comes with the sentence that says who
+    allows no more, and the cure.
     """
+    floor = needed if floor is None else floor
     wanted = max([needed, *(max(each.least, each.wants) for each in others.of(deployment) if each.held_at is None)])
     for each in others.of(deployment):
         most = each.most if each.held_at is None else each.held_at
-        if most < needed:
+        if most < floor:
             cure = "raise its maximum" if each.held_at is None else f"remove {PAUSED_REPLICAS} from it"
-            return most, f"{each} keeps {deployment.name} at {most} at most, {needed} are needed: {cure}"
+            return most, f"{each} keeps {deployment.name} at {most} at most, {floor} are needed: {cure}"
         wanted = min(wanted, most)
     return wanted, ""
 

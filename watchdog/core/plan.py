@@ -7,12 +7,20 @@ verified on its EndpointSlices, then the bad color is left alone for ``scale_dow
 tripped rules must be well on the good color.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from watchdog.core.annotations import TRIP
-from watchdog.core.contest import has_begun, is_new_release, is_superseded, is_withdrawn, left_without_pods
+from watchdog.core.contest import (
+    has_begun,
+    is_new_release,
+    is_other_good,
+    is_superseded,
+    is_withdrawn,
+    left_without_pods,
+)
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
 from watchdog.core.flux import Owned, is_to_be_paused, to_resume
@@ -25,7 +33,7 @@ from watchdog.core.model import (
     TargetStatus,
     Trip,
 )
-from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept
+from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept, why_not_restored
 from watchdog.core.readiness import Ready, TooSmall, Unready, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.reach import delay_of
@@ -102,13 +110,21 @@ Step = RestoreGood | SwitchSelector | ScaleDown | ResumeFlux | CloseTrip
 class Plan:
     """The next writes, in order, and how far the rollback is. No steps: it waits for what ``sentence`` says.
 
-    ``end`` is how the rollback ends with these writes, None while it goes on.
+    ``end`` is how the rollback ends with these writes, None while it goes on; ``unready`` says of one that is given up
+    that the good color did not get ready.
     """
 
     stage: Stage
     steps: tuple[Step, ...]
     sentence: str
     end: End | None = None
+    unready: bool = False
+
+
+def is_waiting(trip: Trip, status: TargetStatus, todo: Plan) -> bool:
+    """True when the good color has the traffic, or half of it, and what it waits for may never come."""
+    is_half = todo.stage is Stage.RESTORING and not todo.steps and has_begun(status, trip)
+    return todo.stage is Stage.VERIFYING or is_half
 
 
 def is_verified(trip: Trip, status: TargetStatus) -> bool:
@@ -131,10 +147,11 @@ def plan(
 
     ``verified_since`` is since when `is_verified` has held without a break, ``well`` whether the tripped rules are
     healthy on the good color, ``planned_at`` when this process last planned this trip, None when it never has. A
-    recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. A
-    trip by hand waits for none: no rule says what well would be. One that has switched nothing is void when nobody has
-    carried it on for `VOID_SECONDS`, or the bad color has other pods than those that it was decided on: it is decided
-    anew. What ``others`` would undo is left to them.
+    recovery that does not show itself within `RECOVERY_SECONDS` ends the trip as not recovered: people take over. That
+    time begins when the good color was first there, so that pods that come and go do not put it off. A trip by hand
+    waits for none: no rule says what well would be. One that has switched nothing is void when nobody has carried it on
+    for `VOID_SECONDS`, or a color has other pods than those that it was decided on: it is decided anew. What ``others``
+    would undo is left to them.
     """
     because = _why_unwanted(trip, status)
     if because:
@@ -147,8 +164,9 @@ def plan(
             or _restoring(target, trip, status, to_switch, others=others, now=now)
             or _switching(target, trip, to_switch)
         )
+    hopes_until = _hopes_until(target, trip, verified_since)
     if verified_since is None:
-        return Plan(stage=Stage.VERIFYING, steps=(), sentence=_awaited(trip, status))
+        return _verifying(trip, status, others, is_late=now >= hopes_until)
     drained_at = verified_since + target.rollback.scale_down_delay
     if now < drained_at:
         sentence = f"{trip.good} has the traffic; scaling {trip.bad} down in {drained_at - now:.0f} s"
@@ -161,7 +179,7 @@ def plan(
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
-    hopes_until = drained_at + RECOVERY_SECONDS + _longest_proof(target, trip)
+    hopes_until = max(hopes_until, drained_at + _longest_proof(target, trip))
     end = _end(trip, well=well, is_late=now >= hopes_until)
     return _recovering(trip) if end is None else _closing(trip, status, others, end)
 
@@ -173,6 +191,23 @@ def _end(trip: Trip, *, well: bool, is_late: bool) -> End | None:
     if well:
         return End.RECOVERED
     return End.NOT_RECOVERED if is_late else None
+
+
+def _hopes_until(target: Target, trip: Trip, verified_since: float | None) -> float:
+    """Until when the good color is waited for, once it was there."""
+    known = [at for at in (trip.first_verified_at, verified_since) if at is not None]
+    spans = target.rollback.scale_down_delay + RECOVERY_SECONDS + _longest_proof(target, trip)
+    return min(known, default=math.inf) + spans
+
+
+def _verifying(trip: Trip, status: TargetStatus, others: Others, *, is_late: bool) -> Plan:
+    """Waits for the endpoints; to pods that come and go it ends, and leaves running what could take their place."""
+    end = _end(trip, well=False, is_late=True) if is_late else None
+    if end is None:
+        return Plan(stage=Stage.VERIFYING, steps=(), sentence=_awaited(trip, status))
+    found = _closing(trip, status, others, end)
+    unsteady = f"{trip.good} has not kept its ready endpoints: what runs of {trip.bad} is left running"
+    return replace(found, sentence=f"{found.sentence}; {unsteady}")
 
 
 def _recovering(trip: Trip) -> Plan:
@@ -206,6 +241,8 @@ def _void(trip: Trip, status: TargetStatus, *, left_at: float, now: float) -> Pl
         return None
     if is_new_release(status, trip):
         return _giving_up(trip, status, sentence=f"{trip.bad} has changed since it was decided")
+    if is_other_good(status, trip):
+        return _giving_up(trip, status, sentence=f"{trip.good} has changed since it was decided")
     if now - left_at <= VOID_SECONDS:
         return None
     age = show_duration(round(now - trip.started_at))
@@ -248,25 +285,32 @@ def _restoring(
     if all(isinstance(each, Ready) for each in found):
         return None
     small = {each.deployment.uid: each for each in found if isinstance(each, TooSmall)}
-    steps = tuple(step for each in small.values() if (step := _restore(target, trip, each, others)))
-    if steps:
-        names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
-        return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
-    limits = [size_to_restore(others, each.deployment, each.replicas)[1] for each in small.values()]
-    lacking = dict.fromkeys(each.sentence for each in found if isinstance(each, Unready))
-    because = "; ".join(["", *filter(None, limits), *lacking])
+    limits = [limit for each in small.values() for limit in _limits(each, others) if limit]
+    lacking = dict.fromkeys(each.sentence for each in found if isinstance(each, Unready | TooSmall))
+    because = "; ".join(["", *limits, *lacking])
     is_late = now > trip.started_at + target.rollback.ready_timeout
     if is_late and not has_begun(status, trip):
         timeout = show_duration(target.rollback.ready_timeout)
         sentence = f"{trip.good} did not get ready within {timeout}{because}"
-        return _giving_up(trip, status, sentence=sentence)
+        return replace(_giving_up(trip, status, sentence=sentence), unready=True)
+    steps = tuple(step for each in small.values() if (step := _restore(target, trip, each, others)))
+    if steps:
+        names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
+        return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
     return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready{because}")
 
 
+def _limits(small: TooSmall, others: Others) -> tuple[str, str]:
+    """Who does not let a Deployment grow: an autoscaler, or whoever scales it down again; "" for nobody."""
+    _, limit = size_to_restore(others, small.deployment, small.replicas, floor=small.floor)
+    return limit, why_not_restored(small.deployment, others)
+
+
 def _restore(target: Target, trip: Trip, small: TooSmall, others: Others) -> RestoreGood | None:
-    """The scale-up of a Deployment; None when it has all that its autoscaler allows."""
-    deployment, (replicas, _) = small.deployment, size_to_restore(others, small.deployment, small.replicas)
-    if replicas <= deployment.replicas:
+    """The scale-up of a Deployment; None when it has all that its autoscaler allows, or somebody takes it away."""
+    deployment = small.deployment
+    replicas, _ = size_to_restore(others, deployment, small.replicas, floor=small.floor)
+    if replicas <= deployment.replicas or why_not_restored(deployment, others):
         return None
     pause_flux = is_to_be_paused(target, trip, deployment)
     return RestoreGood(deployment=deployment, replicas=replicas, trip=trip, pause_flux=pause_flux)

@@ -21,10 +21,15 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class TooSmall:
-    """It may be switched once its Deployment has been scaled to ``replicas`` and they are ready."""
+    """It may be switched once its Deployment has been scaled up and ``floor`` of its pods are ready.
+
+    ``replicas`` is what it had before, where that is more.
+    """
 
     deployment: DeploymentStatus
     replicas: int
+    floor: int
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def readiness(target: Target, status: TargetStatus, service: ServiceStatus, *, b
     if not target.rollback.restore_good:
         scale = f"kubectl -n {target.namespace} scale deployment {deployment.name} --replicas={needed}"
         return Hopeless(f"{lacks}; restore_good is off: {scale}")
-    return TooSmall(deployment, needed)
+    return TooSmall(deployment, needed, floor, lacks)
 
 
 def has_followed(endpoints: Mapping[str, int], good: str) -> bool:
