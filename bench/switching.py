@@ -14,7 +14,6 @@ from typing import Any
 
 from bench.banks import APPS, BAD, GOOD, STYLE, Bank
 from tests.stack.admin import path_of
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.endpoints import SERVICE_NAME
 from watchdog.cluster.journal import ConfigMapJournal
@@ -22,7 +21,8 @@ from watchdog.cluster.observe import read_namespace, status_of
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 PATIENCE_SECONDS = 60
 

@@ -15,13 +15,13 @@ from tests.sources.raw_server import http, sending, serving
 from tests.stack.ports import free_port
 from tests.stack.wait import eventually, wait_until
 from watchdog import daemon
-from watchdog.announce import Silent
 from watchdog.core.model import Outcome, RuleState
 from watchdog.core.rules.language import BOUND_THEMSELVES, KINDS, Rule, Target
 from watchdog.notify.outbox import Result
-from watchdog.ruleset import RuleSet
+from watchdog.rulefiles.ruleset import RuleSet
 from watchdog.settings import ElasticsearchSettings, PrometheusSettings, Settings
 from watchdog.sim.world import SimulatedWorld
+from watchdog.watch.announce import Silent
 
 SERVICES = [
     {"name": "backend-service", "deployment": "backend-{{ color }}", "selector": {"app": "backend-{{ color }}"}},

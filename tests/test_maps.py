@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 import watchdog
+from watchdog import election, rulefiles, watch
 from watchdog.core import rules
 
 PRODUCT = Path(watchdog.__file__).parent
 CONTRIBUTING = PRODUCT.parent / "CONTRIBUTING.md"
 NO_PART = {"__init__", "__main__", "__pycache__"}
-WORD = re.compile(r"`([a-z_]+)(?:\.py)?`")
+WORD = re.compile(r"`([a-z_]+)`")
 
 
 def parts_of(folder: Path) -> set[str]:
@@ -30,6 +31,9 @@ def where_things_are() -> str:
     [
         pytest.param(where_things_are(), PRODUCT, id="CONTRIBUTING.md"),
         pytest.param(rules.__doc__ or "", PRODUCT / "core" / "rules", id="the rule language"),
+        pytest.param(watch.__doc__ or "", PRODUCT / "watch", id="the watch"),
+        pytest.param(election.__doc__ or "", PRODUCT / "election", id="the election"),
+        pytest.param(rulefiles.__doc__ or "", PRODUCT / "rulefiles", id="the rule files"),
     ],
 )
 def test_a_map_names_what_there_is_and_nothing_else(text: str, folder: Path) -> None:

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from watchdog.core.rules.language import Target
-from watchdog.evidence import Source
 from watchdog.settings import Settings
 from watchdog.sources.compare import ComparingSource
 from watchdog.sources.prometheus import PrometheusSource
+from watchdog.watch.evidence import Source
 
 _ASKED_THROUGH = {"compare": "prometheus"}
 

@@ -11,22 +11,22 @@ from contextlib import AsyncExitStack
 import structlog
 
 from watchdog import __version__
-from watchdog.announce import Reporter
 from watchdog.clients import Clients
 from watchdog.clocks import BEAT_SECONDS, Pulse
 from watchdog.cluster.client import Cluster
 from watchdog.core.rules.language import Target
-from watchdog.loop import Watch
+from watchdog.election.shards import elector_of, watch_while_held
 from watchdog.notify.outbox import Outbox, Result
 from watchdog.notify.sinks import sinks_of, without_address
 from watchdog.parts import Parts, assemble
 from watchdog.rights import warn_of_missing_permissions
-from watchdog.roster import Roster
-from watchdog.ruleset import RuleSet
+from watchdog.rulefiles.ruleset import RuleSet
+from watchdog.rulefiles.subpath import check_mount
 from watchdog.settings import Settings, parse_listen
-from watchdog.shards import elector_of, watch_while_held
-from watchdog.subpath import check_mount
 from watchdog.telling import Fanout, Telling
+from watchdog.watch.announce import Reporter
+from watchdog.watch.loop import Watch
+from watchdog.watch.roster import Roster
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 from watchdog.web.server import serving

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from watchdog.announce import Reporter
 from watchdog.clients import Clients, MissingSourceError
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal, last_rollbacks
@@ -15,17 +14,18 @@ from watchdog.cluster.observe import Myself
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.sharding import shard_of
-from watchdog.fleet import Fleet
-from watchdog.loop import Watch
-from watchdog.orphans import Orphans
-from watchdog.reload import Reloader, RulesRefusedError
+from watchdog.election.shards import name_in_leases, replica_name, shards_of
+from watchdog.election.standing import Standing
 from watchdog.rights import enforced, warn_of_missing_permissions
-from watchdog.roster import Roster
-from watchdog.rules_news import RulesNews
-from watchdog.ruleset import RuleSet
+from watchdog.rulefiles.news import RulesNews
+from watchdog.rulefiles.reload import Reloader, RulesRefusedError
+from watchdog.rulefiles.ruleset import RuleSet
 from watchdog.settings import Settings
-from watchdog.shards import name_in_leases, replica_name, shards_of
-from watchdog.standing import Standing
+from watchdog.watch.announce import Reporter
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.loop import Watch
+from watchdog.watch.orphans import Orphans
+from watchdog.watch.roster import Roster
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 

@@ -19,8 +19,8 @@ from watchdog.cluster.access import (
 )
 from watchdog.cluster.client import Cluster, ClusterError
 from watchdog.core.rules.language import Mode, Target
+from watchdog.election.shards import leases_of
 from watchdog.settings import Settings
-from watchdog.shards import leases_of
 
 _log = structlog.get_logger()
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import structlog
 
-from watchdog.announce import Reporter
 from watchdog.core.alert import Alert
 from watchdog.core.model import Outcome, RuleState
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Problem, Transition
 from watchdog.notify.outbox import Outbox
+from watchdog.watch.announce import Reporter
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 

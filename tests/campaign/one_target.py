@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
 from watchdog.core.alert import Alert
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 SCALE_DOWN_DELAY = 1
 

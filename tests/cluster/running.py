@@ -15,14 +15,14 @@ from tests.campaign.one_target import Order, Script, clock_of, target_of
 from tests.cluster.conftest import Bank, make_bank
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import MIXED
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 PACE = 20
 """So many seconds of the watchdog's clock in one of the test, where a test waits for people to be told.

@@ -7,15 +7,15 @@ from typing import Any
 from tests.cluster.conftest import Bank
 from tests.stack.admin import path_of
 from tests.stack.wait import PATIENCE, eventually, eventually_answers
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.model import Measurement
 from watchdog.core.rules.kinds import KubernetesCheck
 from watchdog.core.rules.language import Rule
-from watchdog.loop import Watch
 from watchdog.sources.kubernetes import measure_status
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 DEAD = {"alert": "Dead", "kubernetes": {"count": "unready_pods", "share": True}, "threshold": {"max": 0.5}}
 

@@ -16,7 +16,6 @@ from tests.stack.faults import refusal
 from tests.stack.injection import Match
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.wait import eventually, eventually_answers
-from watchdog.announce import Silent
 from watchdog.cluster.apply import apply
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.endpoints import glance
@@ -25,7 +24,8 @@ from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.model import TargetStatus
 from watchdog.core.rules.language import Rollback, Rule
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 HOUR = 3600.0
 LOOKS = 2

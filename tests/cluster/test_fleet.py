@@ -14,7 +14,7 @@ from watchdog.cluster.client import Cluster, ForbiddenError
 from watchdog.cluster.journal import last_rollbacks
 from watchdog.core.decision import STORM_SECONDS
 from watchdog.core.ownership import instance_name
-from watchdog.fleet import Fleet
+from watchdog.watch.fleet import Fleet
 
 
 def half(bank: Bank, cluster: Cluster, number: int, fleet: Fleet, *, name: str = "canary-watchdog") -> Dog:

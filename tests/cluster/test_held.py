@@ -15,7 +15,7 @@ from tests.stack.injection import Match, Seen
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.wait import eventually
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import TRIES
+from watchdog.watch.loop import TRIES
 
 PATCH = frozenset({"PATCH"})
 

@@ -14,7 +14,7 @@ from watchdog.core.alert import Alert
 from watchdog.core.inforce import LAG_SECONDS
 from watchdog.core.journal import Journal
 from watchdog.core.ownership import instance_name
-from watchdog.orphans import Orphans
+from watchdog.watch.orphans import Orphans
 
 
 @pytest.mark.parametrize(

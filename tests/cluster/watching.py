@@ -13,7 +13,6 @@ from typing import Any
 
 from tests.cluster.conftest import Bank
 from tests.stack.admin import path_of
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal, MemoryJournal
 from watchdog.core.alert import Alert
@@ -24,9 +23,10 @@ from watchdog.core.model import Measurement
 from watchdog.core.ownership import instance_name
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
-from watchdog.evidence import Source
-from watchdog.fleet import Fleet
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.evidence import Source
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.loop import Watch
 
 HOUR = 3600.0
 RULE = {

@@ -17,14 +17,14 @@ from tests.commands.typed import type_command
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP_AND_COLOR
 from tests.stack.wait import PATIENCE
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.annotations import KNOWN_GOOD, PAUSED, PAUSED_REASON, PAUSED_UNTIL
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 HOUR = 3600.0
 ANSWERS = {"green": Measurement(value=0.3), "blue": Measurement(value=0.0)}

@@ -21,7 +21,7 @@ from watchdog.commands.session import Session, StopError
 from watchdog.core.annotations import PAUSED, TRIP, write_trip
 from watchdog.core.journal import Journal
 from watchdog.core.model import BY_HAND, TrippedRule
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 from watchdog.settings import load_settings
 from watchdog.sim.kubernetes.deployments import REVISION_ANNOTATION
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT

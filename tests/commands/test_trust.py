@@ -11,7 +11,7 @@ from watchdog.cluster.observe import read_namespace, status_of
 from watchdog.core.annotations import KNOWN_GOOD
 from watchdog.core.journal import Ending, Journal, Stay
 from watchdog.core.model import TargetStatus
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 
 SERVICES = ("backend-service", "frontend-service")
 BLUE = ("backend-blue", "frontend-blue")

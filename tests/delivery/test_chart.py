@@ -27,8 +27,8 @@ from watchdog.cluster.access import (
 )
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.sharding import lease_names, shard_of
+from watchdog.election.shards import leases_of
 from watchdog.settings import Settings
-from watchdog.shards import leases_of
 
 FEW_RULES = textwrap.dedent("""
     target: shop

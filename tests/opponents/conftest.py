@@ -21,7 +21,6 @@ from tests.commands.typed import type_command
 from tests.stack.admin import Object, path_of
 from tests.stack.kubernetes import ControlPlane
 from tests.stack.style import BY_APP_AND_COLOR
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
@@ -30,7 +29,8 @@ from watchdog.core.journal import Journal
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 APPS, COLORS = ("backend", "frontend"), ("blue", "green")
 SEEN_WITHIN = 5.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.core.making import NOW, RULE, target
-from tests.test_loop import IDLE, SERVICES, Ear, Stage, stage  # noqa: F401 - a fixture
+from tests.watch.test_loop import IDLE, SERVICES, Ear, Stage, stage  # noqa: F401 - a fixture
 from watchdog.core.model import Measurement, RuleState
 from watchdog.core.rules.language import Rule, Target
 from watchdog.replay.player import LONG_AGO, Player, past_of

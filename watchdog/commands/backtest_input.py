@@ -32,7 +32,7 @@ from watchdog.replay.past import (
     schedule_of_series,
 )
 from watchdog.replay.story import Switch
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings
 from watchdog.sources.answer import AnswerError
 from watchdog.sources.credentials import CredentialsError

@@ -14,7 +14,7 @@ from watchdog.commands.formats import FORMATS, Checked
 from watchdog.commands.talk import missing_paths, say, tell
 from watchdog.core.rules.codes import CODES, Code
 from watchdog.core.visible import visible
-from watchdog.ruleset import check_rules
+from watchdog.rulefiles.ruleset import check_rules
 
 
 def check(paths: Sequence[Path], *, form: str) -> int:

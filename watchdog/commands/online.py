@@ -24,7 +24,7 @@ from watchdog.core.rules.document import read_document
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.problem import Finding, Problem
 from watchdog.core.visible import visible
-from watchdog.ruleset import check_rules
+from watchdog.rulefiles.ruleset import check_rules
 from watchdog.settings import Settings, SettingsError, load_settings
 
 AT_ONCE = 4

@@ -19,7 +19,7 @@ from watchdog.commands.github_job import Job, job_of
 from watchdog.commands.pull_request_text import Note, Played, Told, as_comment, as_summary, mark_of
 from watchdog.commands.session import StopError
 from watchdog.commands.talk import missing_paths, say, tell
-from watchdog.ruleset import check_rules, is_rule_file
+from watchdog.rulefiles.ruleset import check_rules, is_rule_file
 from watchdog.settings import Settings, SettingsError, load_settings
 
 _SHORT = 12  # digits of a commit

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from watchdog.announce import Silent
 from watchdog.cluster.client import ConflictError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.cluster.observe import Myself
@@ -28,7 +27,8 @@ from watchdog.core.rules.language import Mode, Target
 from watchdog.core.selectors import selector_for
 from watchdog.core.transition import Transition
 from watchdog.core.visible import visible
-from watchdog.loop import Watch
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 Judge = Callable[[], Awaitable[Trip]]
 """What would be done now. Raises StopError, ClusterError."""

@@ -33,7 +33,7 @@ from watchdog.replay.mistakes import Mistake
 from watchdog.replay.player import Question
 from watchdog.replay.rehearsal import Played, first_slot, rehearse
 from watchdog.replay.verdict import Verdict, judge_test
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 from watchdog.settings import PrometheusSettings, SettingsError, load_settings
 
 EPOCH = 1_704_067_200.0  # 2024-01-01: when the first test is played; the same in each run

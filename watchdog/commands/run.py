@@ -13,7 +13,7 @@ from pathlib import Path
 
 from watchdog.commands.exit_codes import FINDINGS, OK, USAGE
 from watchdog.commands.talk import missing_paths, misspelled, say, tell
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings, unknown_variables
 
 
@@ -47,7 +47,7 @@ def _watch(settings: Settings, rules: RuleSet) -> int:
     from watchdog.cluster.credentials import ConfigurationError  # noqa: PLC0415
     from watchdog.daemon import run as run_daemon  # noqa: PLC0415
     from watchdog.logs import configure_logging  # noqa: PLC0415
-    from watchdog.subpath import FrozenRulesError  # noqa: PLC0415
+    from watchdog.rulefiles.subpath import FrozenRulesError  # noqa: PLC0415
     from watchdog.web.server import ListenError  # noqa: PLC0415
 
     configure_logging(settings.log_format, settings.log_level)

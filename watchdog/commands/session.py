@@ -17,7 +17,7 @@ from watchdog.core.annotations import UnreadableRecordError
 from watchdog.core.journal import Journal
 from watchdog.core.rules.language import Target
 from watchdog.core.visible import visible
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 from watchdog.settings import Settings, SettingsError, load_settings
 
 

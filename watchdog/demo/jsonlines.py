@@ -8,11 +8,11 @@ import json
 import time
 from typing import TextIO
 
-from watchdog.announce import Silent
 from watchdog.core.alert import Alert
 from watchdog.core.instant import show_instant
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
+from watchdog.watch.announce import Silent
 
 TARGET = "banking-app"
 _OF_RULES = frozenset({Event.PHASE, Event.BLIND})

@@ -13,16 +13,16 @@ from typing import Protocol
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from watchdog import daemon
-from watchdog.announce import Reporter, Silent
 from watchdog.core.model import End
 from watchdog.core.rules.rulefile import parse_rule_file
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
 from watchdog.demo.traffic import Clients, Traffic
-from watchdog.ruleset import RuleSet
+from watchdog.rulefiles.ruleset import RuleSet
 from watchdog.settings import ElasticsearchSettings, PrometheusSettings, Settings
 from watchdog.sim.world import SimulatedWorld
 from watchdog.telling import Fanout
+from watchdog.watch.announce import Reporter, Silent
 
 HEALTHY_SECONDS = 3.0
 RELEASED_SECONDS = 4.0

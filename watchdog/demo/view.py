@@ -21,7 +21,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from watchdog.announce import Silent
 from watchdog.core.alert import Alert
 from watchdog.core.evaluate import healthy
 from watchdog.core.model import Phase, RuleState
@@ -29,6 +28,7 @@ from watchdog.core.rules.language import Rule, Target
 from watchdog.core.transition import Event, Transition
 from watchdog.demo.summary import Summary
 from watchdog.demo.traffic import Traffic
+from watchdog.watch.announce import Silent
 
 _LINES = 14
 _SPARKS = " ▁▂▃▄▅▆▇█"

@@ -7,7 +7,7 @@ import pytest
 
 from watchdog.core.rules.codes import CODES, Code, example_files
 from watchdog.core.rules.codes.online import ONLINE
-from watchdog.ruleset import check_rules
+from watchdog.rulefiles.ruleset import check_rules
 
 ROOT = Path(__file__).parents[3]
 OFFLINE = [code for code in CODES.values() if code not in ONLINE]

@@ -12,10 +12,10 @@ from watchdog.cluster.client import FIELD_MANAGER, Cluster
 from watchdog.cluster.lease import Leases
 from watchdog.core.rules.language import Target
 from watchdog.core.sharding import lease_names, shard_of
-from watchdog.elector import Elector, Listener
-from watchdog.loop import Watch
-from watchdog.roster import Roster
+from watchdog.election.elector import Elector, Listener
 from watchdog.settings import Settings
+from watchdog.watch.loop import Watch
+from watchdog.watch.roster import Roster
 
 WatchFor = Callable[[Target, Cluster], Watch]
 

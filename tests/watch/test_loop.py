@@ -12,7 +12,6 @@ import pytest
 
 from tests.core.making import NOW, RULE, trip
 from tests.stack.wait import PATIENCE, eventually
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
@@ -24,11 +23,12 @@ from watchdog.core.model import End, Measurement, RuleState, TrippedRule, Troubl
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.slots import slot_at
 from watchdog.core.transition import Event, Transition
-from watchdog.fleet import Fleet
-from watchdog.loop import FRESH_SECONDS, Watch
 from watchdog.sim.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SERVICE
 from watchdog.sim.server import Answer, Hang, LoseReply, Refuse, Slow
 from watchdog.sim.world import SimulatedWorld
+from watchdog.watch.announce import Silent
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.loop import FRESH_SECONDS, Watch
 
 SERVICES = [
     {"name": "backend-service", "deployment": "backend-{{ color }}", "selector": {"app": "backend-{{ color }}"}},

@@ -22,9 +22,9 @@ from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.model import Measurement
 from watchdog.core.rules.language import Rule, Target
 from watchdog.logs import configure_logging
-from watchdog.loop import Watch
 from watchdog.notify.outbox import Outbox
 from watchdog.telling import Telling
+from watchdog.watch.loop import Watch
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 

@@ -5,7 +5,6 @@ Law: a look writes nothing; what it has learned is in the journal in memory befo
 
 from dataclasses import replace
 
-from watchdog.announce import Announcer
 from watchdog.clocks import Clock
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.observe import Myself, read_namespace, status_of
@@ -15,9 +14,10 @@ from watchdog.core.journal import see, trips
 from watchdog.core.model import TargetStatus
 from watchdog.core.ownership import without_others
 from watchdog.core.rules.language import Target
-from watchdog.evidence import Evidence
-from watchdog.fleet import Fleet
-from watchdog.recollection import Recollection
+from watchdog.watch.announce import Announcer
+from watchdog.watch.evidence import Evidence
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.recollection import Recollection
 
 
 class Lookout:

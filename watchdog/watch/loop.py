@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from watchdog.announce import Announcer, Reporter
 from watchdog.clocks import Clock, EvenClock, boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.journal import JournalStore
@@ -32,11 +31,12 @@ from watchdog.core.plan import is_well
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.slots import missed_slots, slot_at
 from watchdog.core.transition import Event, Problem
-from watchdog.evidence import PRESSING_SECONDS, Evidence, Source
-from watchdog.fleet import Fleet
-from watchdog.lookout import Lookout
-from watchdog.recollection import Recollection
-from watchdog.trip_runner import STUCK_SECONDS, TripRunner
+from watchdog.watch.announce import Announcer, Reporter
+from watchdog.watch.evidence import PRESSING_SECONDS, Evidence, Source
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.lookout import Lookout
+from watchdog.watch.recollection import Recollection
+from watchdog.watch.trip_runner import STUCK_SECONDS, TripRunner
 
 TRIES = 5
 FRESH_SECONDS = 2.0  # what was seen longer ago is not written by

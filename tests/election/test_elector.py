@@ -22,7 +22,7 @@ from watchdog.clocks import boot_clock
 from watchdog.cluster.client import Cluster, ClusterError, ConflictError, NotLeaderError
 from watchdog.cluster.lease import Leases
 from watchdog.core.elector import Lease, Timing
-from watchdog.elector import Elector
+from watchdog.election.elector import Elector
 
 QUICK = Timing(duration=3.0, term=2.0, retry=0.2, call=0.5, margin=0.3)
 

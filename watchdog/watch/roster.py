@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from watchdog.core.rules.language import Mode, Target
-from watchdog.loop import Watch
+from watchdog.watch.loop import Watch
 
 LINGER_SECONDS = 1.0
 """How often a watch that has to go is asked whether its rollback has ended."""

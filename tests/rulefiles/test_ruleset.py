@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from watchdog.core.rules.document import MAX_BYTES
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
 
 STORM = 40
 """Swaps after which the rule files stand still until somebody has read them whole."""

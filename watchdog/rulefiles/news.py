@@ -18,7 +18,7 @@ from watchdog.core.digest import short_digest
 from watchdog.core.objectevents import refused_event
 from watchdog.core.rules.language import Target
 from watchdog.core.rules_messages import rules_accepted, rules_refused
-from watchdog.ruleset import RuleSet
+from watchdog.rulefiles.ruleset import RuleSet
 from watchdog.web.metrics import Metrics
 
 _log = structlog.get_logger()

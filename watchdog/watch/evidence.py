@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from watchdog.announce import Announcer, Reporter
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import breaches_now, evaluate
 from watchdog.core.inforce import InForce, obeyed
@@ -27,8 +26,9 @@ from watchdog.core.watching import (
     state_of,
     states_of,
 )
-from watchdog.recollection import Recollection
 from watchdog.sources.kubernetes import ObservedCluster
+from watchdog.watch.announce import Announcer, Reporter
+from watchdog.watch.recollection import Recollection
 
 PRESSING_SECONDS = 1.0  # what is pressing is looked at this often
 

@@ -13,15 +13,15 @@ import pytest
 from tests.sources.asking import prometheus
 from tests.stack.prometheus import PrometheusServer, Series
 from tests.stack.wait import eventually
-from watchdog.announce import Silent
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.cluster.observe import REVISION
 from watchdog.core.annotations import KNOWN_GOOD, PAUSED
 from watchdog.core.rules.language import Target
-from watchdog.loop import Watch
 from watchdog.sim.kubernetes.kinds import DEPLOYMENT
 from watchdog.sim.world import SimulatedWorld
+from watchdog.watch.announce import Silent
+from watchdog.watch.loop import Watch
 
 NAMESPACE = "banking-app"
 STEP = 15

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from watchdog.core.rules.problem import Problem
-from watchdog.ruleset import RuleSet, fingerprint, is_swapped_whole, read_rules
+from watchdog.rulefiles.ruleset import RuleSet, fingerprint, is_swapped_whole, read_rules
 
 LOOK_SECONDS = 2.0
 

@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.core.making import RULE
 from tests.notify.receiver import Receiver, listening
+from tests.rulefiles.test_ruleset import RULES, mount, write
 from tests.stack.ports import free_port
 from tests.stack.wait import PATIENCE, eventually
-from tests.test_loop import SERVICES, WELL, Ear, Script
-from tests.test_ruleset import RULES, mount, write
+from tests.watch.test_loop import SERVICES, WELL, Ear, Script
 from watchdog.cluster.client import Cluster
 from watchdog.cluster.journal import ConfigMapJournal, JournalStore, MemoryJournal
 from watchdog.core.annotations import KNOWN_GOOD
@@ -27,14 +27,14 @@ from watchdog.core.model import Measurement, Phase
 from watchdog.core.rules.language import Mode, Target
 from watchdog.core.transition import Event
 from watchdog.daemon import run
-from watchdog.loop import Watch
-from watchdog.reload import Reloader, RulesRefusedError
-from watchdog.roster import Roster
-from watchdog.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.reload import Reloader, RulesRefusedError
+from watchdog.rulefiles.ruleset import RuleSet, read_rules
+from watchdog.rulefiles.subpath import subpath_mount
 from watchdog.settings import PrometheusSettings, Settings
 from watchdog.sim.kubernetes.kinds import EVENT
 from watchdog.sim.world import SimulatedWorld
-from watchdog.subpath import subpath_mount
+from watchdog.watch.loop import Watch
+from watchdog.watch.roster import Roster
 
 
 @dataclass

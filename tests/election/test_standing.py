@@ -9,7 +9,7 @@ import structlog.testing
 from prometheus_client import generate_latest
 
 from watchdog.core.alert import Alert, AlertKind
-from watchdog.standing import Standing
+from watchdog.election.standing import Standing
 from watchdog.web.health import Health
 from watchdog.web.metrics import Metrics
 

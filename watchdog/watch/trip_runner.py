@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from watchdog.announce import Announcer
 from watchdog.clocks import EvenClock
 from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
@@ -39,8 +38,9 @@ from watchdog.core.plan import (
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
 from watchdog.core.transition import Event
-from watchdog.fleet import Fleet
-from watchdog.recollection import Recollection
+from watchdog.watch.announce import Announcer
+from watchdog.watch.fleet import Fleet
+from watchdog.watch.recollection import Recollection
 
 LOOK_SECONDS = 5.0
 STUCK_SECONDS = 60.0  # what has not gone on for as long is told to people
