@@ -16,7 +16,8 @@ from watchdog.cluster.apply import UnsafeError, apply
 from watchdog.cluster.client import Cluster, ConflictError
 from watchdog.core.annotations import LAST_TRIP, REPLICAS, TRIP, read_finished, read_trip
 from watchdog.core.model import End, TargetStatus
-from watchdog.core.plan import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector, is_verified, plan
+from watchdog.core.plan import is_verified, plan
+from watchdog.core.steps import CloseTrip, RestoreGood, ScaleDown, Step, SwitchSelector
 
 
 def switch(status: TargetStatus, number: int) -> SwitchSelector:

@@ -13,8 +13,9 @@ from watchdog.core.decide import NEW_TRIP, OPEN_TRIP, decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, adopt, close_trip, open_trip
 from watchdog.core.model import End, FinishedTrip, Selected, ServiceStatus, TargetStatus
-from watchdog.core.plan import Stage, plan
+from watchdog.core.plan import plan
 from watchdog.core.rules.language import Target
+from watchdog.core.steps import Stage
 
 
 def deciding(within: Target, seen: TargetStatus, **fields: Any) -> Decision:

@@ -10,8 +10,9 @@ from watchdog.core.annotations import FLUX_PAUSED, FLUX_RECONCILE, REPLICAS, TRI
 from watchdog.core.decision import Hold, Reason
 from watchdog.core.flux import pause_command, resume_command, resuming
 from watchdog.core.model import TargetStatus, Trip
-from watchdog.core.plan import Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, SwitchSelector, plan
+from watchdog.core.plan import plan
 from watchdog.core.rules.language import Target
+from watchdog.core.steps import Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, SwitchSelector
 
 PAUSE = target(rollback={"gitops": {"flux": "pause"}})
 MARKED = {FLUX_PAUSED: "banking-app-1"}

@@ -9,7 +9,7 @@ from watchdog.core import messages
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.model import BY_HAND, End, Measurement, RuleState, Trip, TrippedRule, Trouble
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import Plan, Stage
+from watchdog.core.steps import Plan, Stage
 
 WITHIN = target()
 SINCE = "2027-01-15T07:59:00.000Z"

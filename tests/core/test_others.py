@@ -14,7 +14,8 @@ from watchdog.core.decision import Rollback, Situation
 from watchdog.core.journal import Ending, Journal, Stay, last_left
 from watchdog.core.model import End, FinishedTrip, TargetStatus
 from watchdog.core.others import HPA, KEDA, NOBODY, Autoscaler, Budget, Others, size_to_restore, why_kept
-from watchdog.core.plan import Stage, plan
+from watchdog.core.plan import plan
+from watchdog.core.steps import Stage
 
 OPEN = {TRIP: "{}"}
 GREEN = deployment("backend-green", scaled_by="argocd-controller")

@@ -16,19 +16,9 @@ from watchdog.core.messages import finished
 from watchdog.core.model import BY_HAND, End, TargetStatus, TrippedRule
 from watchdog.core.objectevents import progress_events
 from watchdog.core.others import HPA, Autoscaler, Others
-from watchdog.core.plan import (
-    CloseTrip,
-    Plan,
-    RestoreGood,
-    ResumeFlux,
-    ScaleDown,
-    Stage,
-    Step,
-    SwitchSelector,
-    is_verified,
-    plan,
-)
+from watchdog.core.plan import is_verified, plan
 from watchdog.core.rules.language import Target
+from watchdog.core.steps import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 
 OPEN = {TRIP: "{}"}
 NAMES = ("backend", "frontend")

@@ -31,20 +31,8 @@ from watchdog.core.journal import (
 from watchdog.core.journal_text import read_journal, write_journal
 from watchdog.core.model import BY_HAND, FinishedTrip, TargetStatus, Trip, TrippedRule
 from watchdog.core.others import Others
-from watchdog.core.plan import (
-    CloseTrip,
-    Plan,
-    RestoreGood,
-    ResumeFlux,
-    ScaleDown,
-    Stage,
-    Step,
-    SwitchSelector,
-    give_pods_back,
-    is_verified,
-    is_waiting,
-    plan,
-)
+from watchdog.core.plan import give_pods_back, is_verified, is_waiting, plan
+from watchdog.core.steps import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 
 WITHIN = target(rollback={"ready_timeout": "2m", "cooldown": "30m", "scale_down_delay": "30s"})
 SERVICES = tuple(each.name for each in WITHIN.services)

@@ -11,7 +11,7 @@ from watchdog.cluster.write import tests, write
 from watchdog.core.annotations import LAST_TRIP, MANAGED_BY, REPLICAS, TRIP, json_pointer, write_finished, write_trip
 from watchdog.core.flux import Owned, pausing, resuming
 from watchdog.core.model import DeploymentStatus, FinishedTrip, ServiceStatus
-from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
+from watchdog.core.steps import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 
 class UnsafeError(ClusterError):

@@ -28,8 +28,8 @@ from watchdog.core.model import (
 )
 from watchdog.core.others import Others
 from watchdog.core.placeholders import fill
-from watchdog.core.plan import Plan
 from watchdog.core.rules.language import Rule, Target
+from watchdog.core.steps import Plan
 
 
 def switched(target: Target, trip: Trip, status: TargetStatus, others: Others, *, now: float) -> Alert:

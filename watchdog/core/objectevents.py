@@ -10,7 +10,8 @@ from watchdog.core.annotations import REPLICAS, TRIP
 from watchdog.core.contest import contested
 from watchdog.core.decision import Hold, Reason
 from watchdog.core.model import DeploymentStatus, End, ServiceStatus, TargetStatus, Trip
-from watchdog.core.plan import Plan, Stage, deployments_of
+from watchdog.core.plan import deployments_of
+from watchdog.core.steps import Plan, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

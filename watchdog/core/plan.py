@@ -9,8 +9,7 @@ tripped rules must be well on the good color.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from watchdog.core.annotations import TRIP
 from watchdog.core.contest import (
@@ -23,12 +22,11 @@ from watchdog.core.contest import (
 )
 from watchdog.core.durations import show_duration
 from watchdog.core.evaluate import all_well
-from watchdog.core.flux import Owned, is_to_be_paused, to_resume
+from watchdog.core.flux import is_to_be_paused, to_resume
 from watchdog.core.model import (
     DeploymentStatus,
     End,
     RuleState,
-    Selector,
     ServiceStatus,
     TargetStatus,
     Trip,
@@ -37,88 +35,11 @@ from watchdog.core.others import NOBODY, Others, size_to_restore, why_kept, why_
 from watchdog.core.readiness import Ready, TooSmall, Unready, has_followed, readiness, saved_replicas
 from watchdog.core.rules.language import Rule, Target
 from watchdog.core.rules.reach import delay_of
+from watchdog.core.steps import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 
 RECOVERY_SECONDS = 300.0
 VOID_SECONDS = 60.0
 """How long a trip that has switched nothing may lie: what it was decided on is old then."""
-
-
-class Stage(StrEnum):
-    """How far a rollback is."""
-
-    RESTORING = "restoring"
-    SWITCHING = "switching"
-    VERIFYING = "verifying"
-    DRAINING = "draining"
-    SCALING_DOWN = "scaling_down"
-    RECOVERING = "recovering"
-    FINISHED = "finished"
-    GIVEN_UP = "given_up"
-    SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreGood:
-    """Scales a Deployment up that is too small to take the traffic: the good one, or the one that gets it back."""
-
-    deployment: DeploymentStatus
-    replicas: int
-    trip: Trip
-    pause_flux: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchSelector:
-    """Gives a Service's traffic to the good color, and writes the trip beside it in the same patch."""
-
-    service: ServiceStatus
-    to_selector: Selector
-    trip: Trip
-    pause_flux: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleDown:
-    """Remembers a bad Deployment's replicas on it, and scales it to 0."""
-
-    deployment: DeploymentStatus
-    trip: Trip
-    pause_flux: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeFlux:
-    """Takes away what made Flux leave an object alone."""
-
-    owned: Owned
-    trip: Trip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseTrip:
-    """Turns a Service's open trip into its last trip; at the end of an undo Flux has the Service again."""
-
-    service: ServiceStatus
-    trip: Trip
-    end: End
-
-
-Step = RestoreGood | SwitchSelector | ScaleDown | ResumeFlux | CloseTrip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The next writes, in order, and how far the rollback is. No steps: it waits for what ``sentence`` says.
-
-    ``end`` is how the rollback ends with these writes, None while it goes on; ``unready`` says of one that is given up
-    that the good color did not get ready.
-    """
-
-    stage: Stage
-    steps: tuple[Step, ...]
-    sentence: str
-    end: End | None = None
-    unready: bool = False
 
 
 def is_waiting(trip: Trip, status: TargetStatus, todo: Plan) -> bool:

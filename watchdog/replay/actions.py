@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchdog.core.decision import Decision, Hold
-from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
+from watchdog.core.steps import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 
 class ActionKind(StrEnum):

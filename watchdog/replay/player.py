@@ -15,8 +15,9 @@ from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import evaluate, firing
 from watchdog.core.journal import Ending, Journal, Stay, close_trip, open_trip, remember, see, share, worth_keeping
 from watchdog.core.model import End, FinishedTrip, Measurement, RuleState, TargetStatus, Trip, TrippedRule
-from watchdog.core.plan import Plan, Stage, is_verified, is_well, plan
+from watchdog.core.plan import is_verified, is_well, plan
 from watchdog.core.rules.language import Mode, Rule, Target
+from watchdog.core.steps import Plan, Stage
 from watchdog.core.watching import (
     asked_elsewhere,
     asking_to_leave,

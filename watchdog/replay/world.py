@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from watchdog.core.annotations import KNOWN_GOOD, TRIP
 from watchdog.core.model import DeploymentStatus, Selected, ServiceStatus, TargetStatus
-from watchdog.core.plan import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 from watchdog.core.rules.language import Target
+from watchdog.core.steps import CloseTrip, RestoreGood, ResumeFlux, ScaleDown, Step, SwitchSelector
 
 REPLICAS = 3
 

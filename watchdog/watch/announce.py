@@ -21,8 +21,8 @@ from watchdog.core.journal import Journal, last_left, left_firing
 from watchdog.core.model import End, FinishedTrip, Measurement, Phase, RuleState, TargetStatus, Trip, TrippedRule
 from watchdog.core.objectevents import ObjectEvent, held_events, progress_events
 from watchdog.core.others import Others
-from watchdog.core.plan import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.rules.language import Rule, Target
+from watchdog.core.steps import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.transition import Event, Problem, Transition
 
 _REMEMBERED = 1000

@@ -21,22 +21,10 @@ from watchdog.core.contest import Reverts, was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import End, FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
-from watchdog.core.plan import (
-    CloseTrip,
-    Plan,
-    RestoreGood,
-    ResumeFlux,
-    ScaleDown,
-    Stage,
-    Step,
-    SwitchSelector,
-    give_pods_back,
-    is_verified,
-    is_waiting,
-    plan,
-)
+from watchdog.core.plan import give_pods_back, is_verified, is_waiting, plan
 from watchdog.core.readiness import has_followed
 from watchdog.core.rules.language import Target
+from watchdog.core.steps import CloseTrip, Plan, RestoreGood, ResumeFlux, ScaleDown, Stage, Step, SwitchSelector
 from watchdog.core.transition import Event
 from watchdog.watch.announce import Announcer
 from watchdog.watch.fleet import Fleet
