@@ -104,10 +104,10 @@ class Watch:
         )
         self._seen: TargetStatus | None = None
         self._looked_at = -math.inf
-        self._retires: float | None = None
-        self._urgent = False
+        self._retires: float | None = None  # since when the rule files do not have this target
+        self._urgent = False  # something is to be done that failed: the next tick is not a slot away
         self._failing_since: float | None = None
-        self._uncounted = ""
+        self._trip_to_count = ""  # begun by this process, and not yet counted against those of other replicas
 
     @property
     def target(self) -> Target:
@@ -272,7 +272,7 @@ class Watch:
 
     async def _decide_and_do(self, status: TargetStatus) -> bool:
         rules, trip = self._evidence.tripped(status), self._known.journal.trip
-        breaches = await self._look_around(status, rules)
+        breaches = await self._look_beyond(status, rules)
         self._known.journal = share(self._known.journal, breaches)
         decision = decide(replace(self._situation(status, rules), other_breaches=breaches))
         self._urgent = isinstance(decision, Rollback) or trip is not None
@@ -281,9 +281,9 @@ class Watch:
             await self._hold(decision.reason, decision.sentence, trip, status)
             return False
         if trip is None:
-            self._uncounted = decision.trip.id
+            self._trip_to_count = decision.trip.id
         await self._trips.begin(decision.trip)
-        if decision.trip.id == self._uncounted and await self._is_one_too_many(decision.trip, status):
+        if decision.trip.id == self._trip_to_count and await self._is_one_too_many(decision.trip, status):
             return False
         well = self._is_well(decision.trip, status)
         await self._trips.carry_on(decision.trip, status, well=well, sees_clearly=self._sees_clearly)
@@ -297,7 +297,7 @@ class Watch:
         elif trip is not None and reason in (Reason.CONTESTED, Reason.NOT_KNOWN_GOOD):
             await self._trips.give_pods_back(trip, status)
 
-    async def _look_around(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
+    async def _look_beyond(self, status: TargetStatus, rules: tuple[TrippedRule, ...]) -> tuple[str, ...]:
         """Asks for what only a new rollback depends on; returns the tripped rules that breach on both colors."""
         if self._known.journal.trip is not None or not rules:
             return ()
@@ -318,7 +318,7 @@ class Watch:
         if not self._fleet.is_shared:
             return False
         await self._fleet.look()
-        self._uncounted = ""
+        self._trip_to_count = ""
         hold = storm(self._situation(status, trip.rules))
         if hold is None or hold.reason in trip.overrides:
             return False

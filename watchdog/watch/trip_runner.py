@@ -34,7 +34,7 @@ LOOK_SECONDS = 5.0
 STUCK_SECONDS = 60.0  # what has not gone on for as long is told to people
 GLANCING_SECONDS = 5.0  # after a switch; a controller that needs longer is waited for by the looks of each second
 FIRST_PAUSE_SECONDS = 0.003
-LONGER = 1.5  # what is seen too late is at most this share of what it took
+PAUSE_GROWTH = 1.5  # what is seen too late is at most this share of what it took
 
 
 class TripRunner:
@@ -62,7 +62,7 @@ class TripRunner:
         self._planned: tuple[str, float | None] = ("", None)
         self._reverts = Reverts()
         self._switched_at = -math.inf
-        self._switched: TargetStatus | None = None
+        self._awaiting: TargetStatus | None = None  # a switch that the EndpointSlices have not followed yet
         self._waits_since: float | None = None
         self._given_back: set[tuple[str, str]] = set()
         self._others = NOBODY
@@ -74,13 +74,13 @@ class TripRunner:
     def note_verified(self, status: TargetStatus) -> None:
         """Remembers since when every Service has had ready endpoints of the good color only."""
         trip = self._known.journal.trip
-        self._switched = None
+        self._awaiting = None
         if trip is None or not is_verified(trip, status):
             self._verified_since = None
         else:
-            self._is_verified(trip)
+            self._tell_verified(trip)
 
-    def _is_verified(self, trip: Trip) -> None:
+    def _tell_verified(self, trip: Trip) -> None:
         self._note_first_verified(trip)
         if self._verified_since is None:
             self._verified_since = self._clock()
@@ -98,21 +98,21 @@ class TripRunner:
         The first glances are quick, since a controller takes a few milliseconds.
         """
         pause, trip = FIRST_PAUSE_SECONDS, self._known.journal.trip
-        while trip and self._switched and self._clock() - self._switched_at < GLANCING_SECONDS:
-            services = self._switched.services
+        while trip and self._awaiting and self._clock() - self._switched_at < GLANCING_SECONDS:
+            services = self._awaiting.services
             try:
                 counts = await glance(self._cluster, self._target.namespace, services)
             except ClusterError:
                 return False  # the next look says it better
             if all(has_followed(endpoints, trip.good) for endpoints in counts):
-                self._switched = None
-                self._is_verified(trip)
+                self._awaiting = None
+                self._tell_verified(trip)
                 return True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await stopping.wait()
                     return False
-            pause *= LONGER
+            pause *= PAUSE_GROWTH
         return False
 
     async def begin(self, trip: Trip) -> None:
@@ -136,7 +136,7 @@ class TripRunner:
         now = self._clock()
         try:
             todo = self._plan(trip, status, well=well, now=now)
-            if todo.stage is not Stage.SWITCHING and await self._look_around(trip, now=now):
+            if todo.stage is not Stage.SWITCHING and await self._look_for_others(trip, now=now):
                 todo = self._plan(trip, status, well=well, now=now)
             self._announcer.stage(trip, todo)
             await self._carry_out(trip, status, todo, now=now, sees_clearly=sees_clearly)
@@ -159,7 +159,7 @@ class TripRunner:
         if todo.stage is Stage.SWITCHING:
             self._switched_at = self._clock()
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
-            self._switched = status
+            self._awaiting = status
         self._tell_of_long_wait(trip, status, todo, now=now)
         if todo.end is not None:
             await self._close(replace(trip, unready=todo.unready), todo.end, todo.sentence, now=now)
@@ -238,7 +238,7 @@ class TripRunner:
             planned_at=planned_at if id_ == trip.id else None,
         )
 
-    async def _look_around(self, trip: Trip, *, now: float) -> bool:
+    async def _look_for_others(self, trip: Trip, *, now: float) -> bool:
         """Looks who else writes here, now and then while a trip is open; True when it has looked.
 
         Never before a switch that could be done at once.
@@ -247,6 +247,7 @@ class TripRunner:
             return False
         self._looked_at = now
         self._others = await read_others(self._cluster, self._target.namespace)
+        self._looked_at = self._clock()  # a look that takes long must not be the reason for the next one
         self._count_scalings(trip)
         return True
 
