@@ -351,6 +351,15 @@ def test_a_rollback_that_the_journal_does_not_know_of_is_a_violation() -> None:
     assert [sentence.split(":")[0] for sentence in story.check(JOURNALED)] == ["S6"]
 
 
+def test_a_journal_that_knew_of_other_things_did_not_know_of_the_rollback() -> None:
+    story = Story()
+    story.write(
+        "configmaps/journal-shop", [TESTS[1], {"op": "add", "path": "/data/stays", "value": "[]"}], namespace="watch"
+    )
+    rollback(story)
+    assert [sentence.split(":")[0] for sentence in story.check(JOURNALED)] == ["S6"]
+
+
 def test_the_journal_may_remember_instead_of_the_deployment() -> None:
     story = Story()
     story.write("configmaps/journal-shop", ENTRY, namespace="watch")
