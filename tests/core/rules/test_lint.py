@@ -305,7 +305,7 @@ LOG_RATIO = {"index": "logs", "query": "level:ERROR AND color:{{ color }}", "rat
 ONE_GLANCE = "one single measurement would roll back; add for: 1m, or datapoints_to_alarm: 2 and evaluation_periods: 3"
 NO_REQUESTS = (
     "a ratio of a handful of requests would roll back; say how many requests it needs: "
-    "add min_samples: {expr: sum(increase(…[2m])), value: 200}"
+    "add min_samples: {expr: sum(increase(…[2m])), value: 200}; where there are none, {expr: count(…), value: 1}"
 )
 NO_DOCUMENTS = (
     "a ratio of a handful of documents would roll back; say how many documents it needs: add min_samples: 500"
@@ -354,7 +354,7 @@ FILTER = '{{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"
             id="a color in a comment",
         ),
         pytest.param(
-            {"prometheus": {"expr": 'errors / requests{color="{{ color }}"}'}, "min_samples": ENOUGH},
+            {"prometheus": {"expr": 'sum(errors) / sum(requests{color="{{ color }}"})'}, "min_samples": ENOUGH},
             [(("prometheus", "expr"), same("what is divided", SELECTORS))],
             id="a color in the divisor alone",
         ),
@@ -473,6 +473,10 @@ def test_what_divides_nothing_needs_no_samples(expr: str) -> None:
         (f"sum({E}) - sum(e) / sum(x)", False),
         (f"sum(errors * on (pod) group_left {X})", False),
         (f"sum(errors) and on () {X} == 1", False),
+        (f"max(used / on (pod) {X})", False),
+        (f"1 - min(ready / {X})", False),
+        (f"sum(rate(errors[5m]) / on (pod) group_left () {X})", False),
+        (f"max(sum by (pod) (errors) / on () sum({X}))", True),
     ],
 )
 def test_an_expression_is_about_one_color(expr: str, *, is_told: bool) -> None:

@@ -695,6 +695,12 @@ def test_what_is_wrong_in_a_rule_hides_nothing_that_it_could_not_cure(lines: lis
     assert [f"{problem.line}:{problem.code}" for problem in parse_rule_file("f", text).problems] == found
 
 
+def test_a_threshold_that_is_none_hides_nothing_of_the_expression() -> None:
+    rule = "  - alert: A\n    prometheus: {expr: sum(a) / sum(b)}\n    threshold: {max: lots}\n"
+    text = HEAD + rule + "    for: 1m\n    action: rollback\n"
+    assert [problem.code for problem in parse_rule_file("f", text).problems] == ["R504", "R203", "R502"]
+
+
 BURN = "error_expr: {e}, total_expr: 'sum(rate(t[{{{{ window }}}}]))'"
 PAIRS = "pairs: [{long: 1h, budget: 2%}]"
 
@@ -919,6 +925,10 @@ rules:
         "12:16: 0.05 is a number, and a mapping is needed; write threshold: {max: 0.05}",
         "13:5: unknown key 'fro'; did you mean 'for'?",
         "14:12: the alert 'A' is on line 10 already; give each its own name",
+        (
+            "15:38: the query is the same for both colors, so that after a rollback the bad color's errors would go on "
+            'firing on the good one; put {{ color }} in filter: [{term: {kubernetes.labels.color: "{{ color }}"}}]'
+        ),
         "15:43: this is not a Lucene query: it breaks off; write the term that is missing",
         "16:22: inf is no number to compare with; write a finite number",
         (

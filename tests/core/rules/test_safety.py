@@ -302,6 +302,7 @@ def test_F04_missing_data_rolls_nothing_back_without_a_word(expr: str, limit: st
         ("sum(e) / (sum(r) > 0)", "", []),
         ("sum(e) and on () sum(r) > 100", "", []),
         ("sum(e * on (pod) group_left () (ready == 1))", "", []),
+        ("sum(e * on (pod) group_left () max by (pod) (ready == 1))", "", []),
         ("avg(e == e)", "", []),
         ("avg(e >= 0)", "", []),
         ("max(e > -1)", "", []),

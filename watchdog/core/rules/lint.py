@@ -16,7 +16,7 @@ from watchdog.core.rules.problem import Finding, quoted
 from watchdog.core.rules.promql import parse_promql, place_of_comparison, place_of_error, yields_one_value
 from watchdog.core.rules.promql_color import differs_by_color
 from watchdog.core.rules.promql_error import PromqlError
-from watchdog.core.rules.promql_value import holds_ratio, is_comparison
+from watchdog.core.rules.promql_value import holds_ratio, is_comparison, is_ratio
 from watchdog.core.rules.stand_ins import STAND_IN, as_written, sampled
 
 _QUOTED = 20
@@ -94,7 +94,8 @@ def lint(rule: Rule) -> Iterator[Finding]:
 
 def _lint_expression(rule: Rule, tree: Expr) -> Iterator[Finding]:
     if rule.min_samples is None and holds_ratio(tree):
-        yield no_evidence("requests", "min_samples: {expr: sum(increase(…[2m])), value: 200}")
+        cure = "min_samples: {expr: sum(increase(…[2m])), value: 200}; where there are none, {expr: count(…), value: 1}"
+        yield no_evidence("requests", cure)
     if not differs_by_color(tree):
         subject = "what is divided" if STAND_IN in str(tree) else "the expression"
         yield _colorless("prometheus", "expr", subject=subject, cure='color="{{ color }}" in its selectors')
@@ -112,9 +113,9 @@ def _lint_search(rule: Rule, search: ElasticsearchQuery) -> Iterator[Finding]:
 
 
 def has_division(text: str) -> bool:
-    """True for an expression whose value is made of one quantity divided by another."""
+    """True for an expression whose value is a ratio already."""
     tree = tree_of(text)
-    return tree is not None and holds_ratio(tree)
+    return tree is not None and is_ratio(tree)
 
 
 def colorless_promql(text: str, path: tuple[str, ...]) -> Iterator[Finding]:

@@ -26,14 +26,23 @@ _WITHOUT_LABELS = frozenset({"scalar", "vector", "time", "absent", "absent_over_
 
 
 def differs_by_color(expr: Expr) -> bool:
-    """True when a selector asks for {{ color }}, and not only in what something is divided by."""
+    """True when a selector asks for {{ color }}, and not only in what the value is divided by.
+
+    A divisor that is matched label by label picks the series that it divides: that is to ask as well.
+    """
     match expr:
         case VectorSelector():
             return STAND_IN in str(expr)
         case BinaryExpr() if divides(expr):
-            return differs_by_color(expr.lhs)
+            return differs_by_color(expr.lhs) or _is_picked(expr)
         case _:
             return any(map(differs_by_color, parts(expr)))
+
+
+def _is_picked(division: BinaryExpr) -> bool:
+    labels = set(_color_labels(division.rhs))
+    is_kept = _keeps(division.lhs, labels) and _keeps(division.rhs, labels)
+    return bool(labels) and is_kept and _is_matched_on(division, labels)
 
 
 def divides_by_both(expr: Expr) -> bool:

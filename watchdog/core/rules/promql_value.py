@@ -8,7 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from promql_parser import BinaryExpr, Call, Expr, NumberLiteral, ParenExpr, UnaryExpr
+from promql_parser import (
+    AggregateExpr,
+    BinaryExpr,
+    Call,
+    Expr,
+    NumberLiteral,
+    ParenExpr,
+    SubqueryExpr,
+    UnaryExpr,
+)
 
 from watchdog.core.rules.promql_shape import parts
 
@@ -23,6 +32,8 @@ _SAMPLE_BY_SAMPLE = frozenset(
 """Functions that yield something for each sample that they get, and nothing else."""
 
 
+_COUNTING = frozenset({"count", "count_values", "group", "count_over_time", "present_over_time", "changes", "resets"})
+_ONE_OF_ALIKE = frozenset({"max", "min", "group", "topk", "bottomk"})
 _SHARES = frozenset({"histogram_avg", "histogram_fraction"})
 """Functions that divide by how many were counted."""
 
@@ -31,6 +42,24 @@ def holds_ratio(expr: Expr) -> bool:
     """True when the value is made of one quantity divided by another, by an operator or by a function."""
     is_ratio = divides(expr) or (isinstance(expr, Call) and expr.func.name in _SHARES)
     return is_ratio or any(map(holds_ratio, _operands(expr)))
+
+
+def is_ratio(expr: Expr) -> bool:
+    """True when the value itself is a ratio, be it averaged or scaled.
+
+    A fraction times a count is none, nor is what counts series, or 0 and 1.
+    """
+    match expr:
+        case AggregateExpr():
+            return str(expr.op) not in _COUNTING and is_ratio(expr.expr)
+        case ParenExpr() | UnaryExpr() | SubqueryExpr():
+            return is_ratio(expr.expr)
+        case BinaryExpr():
+            return divides(expr) or (not _yields_zero(expr) and any(map(is_ratio, _taken_as_they_are(expr))))
+        case Call() if expr.func.name not in _COUNTING:
+            return expr.func.name in _SHARES or any(map(is_ratio, _operands(expr)))
+        case _:
+            return False
 
 
 def divisions(expr: Expr) -> Iterator[BinaryExpr]:
@@ -171,7 +200,7 @@ def _is_nothing(expr: BinaryExpr) -> bool:
 
 
 def _is_flag(expr: Expr) -> bool:
-    """True for ``flag == 1``."""
-    while isinstance(expr, ParenExpr):
+    """True for ``flag == 1``, and for one of several flags that are alike."""
+    while isinstance(expr, ParenExpr) or (isinstance(expr, AggregateExpr) and str(expr.op) in _ONE_OF_ALIKE):
         expr = expr.expr
     return isinstance(expr, BinaryExpr) and str(expr.op) == "==" and is_constant(expr.rhs)

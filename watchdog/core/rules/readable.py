@@ -30,6 +30,7 @@ _STAND_INS: dict[str, dict[str, Any]] = {
 
 The expressions are no PromQL, so that nothing is told of them.
 """
+MOST_LEVELS = 3
 _ASKED = frozenset(KINDS)
 _CURES = {
     "R213": frozenset({"min_samples", "elasticsearch"}),
@@ -90,7 +91,10 @@ def readable_rule(given: Any, forgotten: Iterable[KeyPath]) -> Readable | None:
     """The rule without its ``forgotten`` keys and those that are not well formed; None where too little is left."""
     dropped = [*forgotten]
     read = _read(_without(given, dropped))
-    if not isinstance(read, Rule) and all(read):
+    # What is dropped may leave a section that is not well formed without it, and that one a rule.
+    for _ in range(MOST_LEVELS):
+        if isinstance(read, Rule) or not all(read):
+            break
         dropped += read
         read = _read(_without(given, dropped))
     return Readable(read, frozenset(dropped)) if isinstance(read, Rule) else None
