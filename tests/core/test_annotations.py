@@ -74,7 +74,7 @@ def test_F75_every_small_typo_of_the_key_pauses(position: int, typo: str) -> Non
 
 def test_records_are_read_back_as_they_were_written() -> None:
     releases = {"release": "green:u@7", "good_release": "blue:u@5"}
-    written = trip(**releases, undoes="banking-app-0", reapplied=2, switched=("backend",))
+    written = trip(**releases, undoes="banking-app-0", times_undone=2, switched=("backend",))
     assert read_trip(write_trip(written, was={"color": "green"})) == written
     finished = FinishedTrip(trip=written, finished_at=NOW + 30, end=End.NOT_RECOVERED)
     assert read_finished(write_finished(finished)) == finished
@@ -87,12 +87,12 @@ def test_records_are_read_back_as_they_were_written() -> None:
 
 def test_what_an_earlier_program_wrote_is_read() -> None:
     fields = json.loads(write_trip(trip(), was={}))
-    for name in ("release", "goodRelease", "undoes", "reapplied", "switched"):
+    for name in ("release", "goodRelease", "undoes", "timesUndone", "switched"):
         del fields[name]
     assert read_trip(json.dumps(fields)) == trip()
 
 
-@pytest.mark.parametrize("part", [{"reapplied": "often"}, {"reapplied": 1e400}, {"switched": None}], ids=str)
+@pytest.mark.parametrize("part", [{"timesUndone": "often"}, {"timesUndone": 1e400}, {"switched": None}], ids=str)
 def test_a_trip_of_another_kind_is_unreadable(part: dict[str, Any]) -> None:
     fields = json.loads(write_trip(trip(), was={}))
     with pytest.raises(UnreadableRecordError):

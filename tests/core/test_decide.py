@@ -343,7 +343,7 @@ def test_an_open_trip(fields: dict[str, Any], expected: Reason | None) -> None:
 
 def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
     within = target()
-    seen = status(within, ("green", "green"), trip=trip(reapplied=2), service_fields={"annotations": OPEN})
+    seen = status(within, ("green", "green"), trip=trip(times_undone=3), service_fields={"annotations": OPEN})
     decision = deciding(within, seen, tripped=())
     assert reason(decision) is Reason.CONTESTED
     assert isinstance(decision, Hold)
@@ -352,17 +352,17 @@ def test_F61_a_switch_undone_by_somebody_else_is_contested() -> None:
 
 def test_F61_a_contested_rollback_without_marks_ends_though_the_good_color_is_not_ready() -> None:
     within = target()
-    begun = trip(reapplied=2, switched=("backend", "frontend"))
+    begun = trip(times_undone=3, switched=("backend", "frontend"))
     seen = status(within, ready={"blue": 0})
     journal = replace(known(within, seen), trip=begun)
     assert reason(deciding(within, seen, tripped=(), journal=journal)) is None
     assert plan(within, begun, seen, verified_since=None, well=False, now=NOW).stage is Stage.SUPERSEDED
 
 
-@pytest.mark.parametrize("reapplied", [0, 1])
-def test_F61_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int) -> None:
+@pytest.mark.parametrize("times_undone", [0, 1, 2])
+def test_F61_a_switch_undone_by_somebody_else_is_done_again_twice(times_undone: int) -> None:
     within = target()
-    seen = status(within, trip=trip(reapplied=reapplied), service_fields={"annotations": OPEN})
+    seen = status(within, trip=trip(times_undone=times_undone), service_fields={"annotations": OPEN})
     assert reason(deciding(within, seen, tripped=())) is None
 
 
@@ -373,7 +373,7 @@ def test_F61_a_switch_undone_by_somebody_else_is_done_again_twice(reapplied: int
 def test_F61_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> None:
     within = target()
     fields = {"annotations": OPEN, "selector_manager": manager}
-    decision = deciding(within, status(within, trip=trip(reapplied=2), service_fields=fields), tripped=())
+    decision = deciding(within, status(within, trip=trip(times_undone=3), service_fields=fields), tripped=())
     assert isinstance(decision, Hold)
     assert f"{manager} undid it" in decision.sentence
     assert cure in decision.sentence
@@ -389,7 +389,7 @@ def test_F61_who_undid_it_is_named_with_the_cure(manager: str, cure: str) -> Non
 def test_F62_what_flux_undid_is_done_again_when_flux_leaves_it_alone(manager: str, *, goes_on: bool) -> None:
     within = target()
     fields = {"annotations": OPEN, "selector_manager": manager, "flux_off": True}
-    decision = deciding(within, status(within, trip=trip(reapplied=2), service_fields=fields), tripped=())
+    decision = deciding(within, status(within, trip=trip(times_undone=3), service_fields=fields), tripped=())
     assert reason(decision) is (None if goes_on else Reason.CONTESTED)
 
 

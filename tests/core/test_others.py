@@ -127,7 +127,7 @@ def test_F63_the_same_release_that_comes_back_is_a_revert_and_another_one_is_int
 
 def test_F63_intent_ends_the_rollback_and_is_not_contested() -> None:
     seen = seen_after_a_switch(revision="2")
-    begun = replace(BEGUN, reapplied=2)
+    begun = replace(BEGUN, times_undone=3)
     decision = decide(
         Situation(
             target=target(),

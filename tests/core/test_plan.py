@@ -89,6 +89,7 @@ def test_stages(seen: dict[str, Any], fields: dict[str, Any], stage: Stage) -> N
         assert found.steps == ()
 
 
+HOPE = 30 + 300.0
 BY_HANDS = (TrippedRule(alert=BY_HAND, value=None, threshold="the release notes were wrong", since=NOW),)
 
 
@@ -114,6 +115,13 @@ def test_nobody_says_of_a_trip_by_hand_that_it_recovered(fields: dict[str, Any],
     assert (found.end, found.sentence) == (End.UNMEASURED, said)
     assert [event.reason for event in progress_events(begun, seen, found)] == ["RolledBack", "RolledBack"]
     assert "person has to look" not in finished(within, begun, seen, found, now=NOW).text
+
+
+def test_F50_a_trip_by_hand_to_pods_that_are_gone_is_told_as_such() -> None:
+    within, begun = target(), trip(rules=BY_HANDS, first_verified_at=NOW - HOPE)
+    found = plan(within, begun, status(within, ("blue", "blue")), verified_since=None, well=False, now=NOW)
+    assert found.end is End.NOT_RECOVERED
+    assert "not recovered; blue has not kept its ready endpoints" in found.sentence
 
 
 def test_F66_a_deployment_that_serves_another_service_keeps_running() -> None:
@@ -155,7 +163,7 @@ def test_F43_a_contested_trip_that_was_won_and_whose_marks_are_closed_was_not_wi
     """Its process died before the journal said so too."""
     within = target()
     seen = status(within, ("blue", "blue"), deployment_fields={"green": {"replicas": 0}})
-    found = plan(within, trip(reapplied=2), seen, verified_since=NOW - 60, well=True, now=NOW)
+    found = plan(within, trip(times_undone=3), seen, verified_since=NOW - 60, well=True, now=NOW)
     assert (found.stage, found.end) == (Stage.FINISHED, End.RECOVERED)
 
 
@@ -262,9 +270,6 @@ def test_F60_more_than_the_floor_is_not_asked_of_an_autoscaler(most: int, said: 
     assert ("raise its maximum" in found.sentence) is (most == 7)
 
 
-HOPE = 30 + 300.0
-
-
 @pytest.mark.parametrize(
     ("first", "since", "down", "stage"),
     [
@@ -272,8 +277,9 @@ HOPE = 30 + 300.0
         pytest.param(HOPE, None, 3, Stage.FINISHED, id="F50 it flaps, and is down again"),
         pytest.param(HOPE, 10, 3, Stage.DRAINING, id="it flaps, and is up again: it gets its chance"),
         pytest.param(HOPE, 30, 3, Stage.SCALING_DOWN, id="it flaps, and has been up for the delay"),
-        pytest.param(HOPE, 30, 0, Stage.FINISHED, id="a new process does not wait all over again"),
-        pytest.param(HOPE - 1, 30, 0, Stage.RECOVERING, id="nor does it give up early"),
+        pytest.param(HOPE, 60, 0, Stage.FINISHED, id="a new process does not wait all over again"),
+        pytest.param(HOPE, 59, 0, Stage.RECOVERING, id="but until it can have seen the rules in a slot"),
+        pytest.param(HOPE - 1, 60, 0, Stage.RECOVERING, id="nor does it give up early"),
         pytest.param(None, HOPE, 0, Stage.FINISHED, id="F88 an older program's journal does not say"),
     ],
 )

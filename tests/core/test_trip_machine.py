@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.core.making import COLORS, NOW, TRIPPED, deployment, service, target
 from watchdog.core.annotations import REPLICAS, TRIP
-from watchdog.core.contest import was_undone
+from watchdog.core.contest import is_done_again, was_undone
 from watchdog.core.decide import decide
 from watchdog.core.decision import Decision, Hold, Reason, Situation
 from watchdog.core.journal import (
@@ -311,8 +311,10 @@ class Rollbacks(RuleBasedStateMachine):
         if todo.end is not None:
             self.told.add((trip.id, "ended"))
         elif todo.stage is Stage.SWITCHING and any(was_undone(each, trip) for each in status.services):
-            trip = replace(trip, reapplied=trip.reapplied + 1)
+            trip = replace(trip, times_undone=trip.times_undone + 1)
             journal = self.keep(replace(journal, trip=trip))
+            if not is_done_again(status, trip):
+                return
         for number, step in enumerate(todo.steps):
             if number >= stop_after:
                 self.late = list(todo.steps[number:])

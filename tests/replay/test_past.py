@@ -132,8 +132,8 @@ def test_a_past_of_which_nobody_knows_anything_is_no_success(
     assert run_backtest(options) == 3
     said = capsys.readouterr()
     assert "error 100.00%" in said.out, "the report is printed all the same"
-    assert "nothing was learnt about Errors, Queue: prometheus did not answer" in said.err
-    assert "nothing was learnt about Logs: elasticsearch did not answer" in said.err
+    assert "nothing was learnt about Errors, Queue: prometheus answered none of its questions" in said.err
+    assert "nothing was learnt about Logs: elasticsearch answered none of its questions" in said.err
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "HEAD~9", "not a name", "HEAD:shop.yaml"])

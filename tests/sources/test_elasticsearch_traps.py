@@ -85,9 +85,11 @@ async def test_trap_hang_of_more_searches_than_there_are_connections() -> None:
         server.asked.clear()
         answers = await asyncio.gather(*(measured(source, rule) for rule in rules))  # now apart
     reasons = [answer.reason.removeprefix(f"Elasticsearch at {server.url} ") for answer in answers]
-    assert len(server.queries) == CONNECTIONS
-    assert sum(reason.startswith(TOO_LATE) for reason in reasons) == CONNECTIONS
-    assert reasons.count("was not asked within 2 s: all 8 connections wait for earlier searches") == 30 - CONNECTIONS
+    asked = len(server.queries)
+    assert CONNECTIONS <= asked < len(rules)
+    assert sum(reason.startswith(TOO_LATE) for reason in reasons) == asked
+    never = "was not asked within 2 s: all 8 connections wait for earlier searches"
+    assert reasons.count(never) == len(rules) - asked
 
 
 async def test_a_look_at_the_fields_costs_no_measurement_however_late_that_came() -> None:

@@ -16,6 +16,7 @@ from watchdog.cluster.client import Cluster, ClusterError, UnreachableError
 from watchdog.cluster.journal import ConfigMapJournal
 from watchdog.core.alert import Alert, AlertKind
 from watchdog.core.annotations import KNOWN_GOOD, LAST_TRIP, PAUSED, REPLICAS, TRIP, write_trip
+from watchdog.core.contest import MOST_DONE_AGAIN
 from watchdog.core.decision import Hold, Reason, Rollback
 from watchdog.core.journal import Ending, Journal
 from watchdog.core.journal_text import read_journal, write_journal
@@ -244,6 +245,28 @@ async def test_S1_what_was_seen_before_a_slow_journal_is_not_switched_by(stage: 
     assert stage.colors() == {"green"}
     await recover(stage)
     assert_rolled_back_once(stage)
+
+
+async def test_an_api_server_that_takes_long_to_answer_holds_nothing_back(stage: Stage) -> None:
+    """What counts is how old the look is when it has ended."""
+    await stage.world.kubernetes.fail(Slow(seconds=FRESH_SECONDS + 0.2, methods=frozenset({"GET"})))
+    await stage.tick()
+    assert stage.colors() == {"blue"}
+
+
+async def test_a_dry_run_is_put_down_to_whoever_wants_it(stage: Stage) -> None:
+    stage.raise_watch(mode="dry-run")
+    await stage.tick()
+    text = stage.ear.alerts[-1].text
+    assert "mode is dry-run in the rule file" in text
+    assert "--dry-run" not in text
+
+
+async def test_a_rollback_ends_though_no_event_can_be_written(stage: Stage) -> None:
+    await stage.tick_until(lambda: stage.replicas("green") == [0, 0])
+    stage.script.answers["blue"] = WELL
+    await stage.world.kubernetes.fail(Hang(methods=frozenset({"POST"})))
+    await stage.tick_until(stage.finished)
 
 
 async def test_the_bad_color_is_not_asked_before_something_fires(stage: Stage) -> None:
@@ -958,13 +981,14 @@ async def test_F61_a_contested_rollback_ends_as_the_page_says(stage: Stage) -> N
 async def test_F61_a_switch_that_is_refused_again_and_again_counts_once(stage: Stage) -> None:
     refused = Answer(status=403, body=b'{"kind":"Status","message":"may not"}', methods=frozenset({"PATCH"}))
     await stage.tick()
-    stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
-    await stage.world.kubernetes.fail(refused)
-    for _ in range(5):
+    for _ in range(MOST_DONE_AGAIN):
+        stage.world.switch("green", services=("frontend-service",), manager="argocd-controller")
+        await stage.world.kubernetes.fail(refused)
+        for _ in range(5):
+            await stage.tick()
+        await stage.world.kubernetes.heal()
         await stage.tick()
-    await stage.world.kubernetes.heal()
-    await stage.tick()
-    assert stage.colors() == {"blue"}
+        assert stage.colors() == {"blue"}
 
 
 async def test_F61_services_that_are_put_back_one_after_the_other_are_one_revert(stage: Stage) -> None:
@@ -975,8 +999,22 @@ async def test_F61_services_that_are_put_back_one_after_the_other_are_one_revert
             await stage.tick()
         trip = stage.journal().trip
         assert trip is not None
-        assert trip.reapplied == times
+        assert (trip.times_undone, stage.colors()) == (times, {"blue"})
         stage.now += 5
+
+
+async def test_a_trip_that_is_undone_while_it_is_held_has_all_its_time_to_recover_afterwards(stage: Stage) -> None:
+    await stage.tick_until(lambda: bool(stage.ear.told(Event.VERIFIED)))
+    await stage.tick()
+    trip = stage.journal().trip
+    assert trip is not None
+    assert trip.first_verified_at is not None
+    stage.world.annotate("services", "backend-service", PAUSED, "true")
+    stage.world.switch("green", manager="kubectl-edit")
+    await stage.tick()
+    trip = stage.journal().trip
+    assert trip is not None
+    assert trip.first_verified_at is None
 
 
 def replace_services(stage: Stage, *services: str) -> None:

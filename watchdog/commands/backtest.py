@@ -55,7 +55,8 @@ def _learnt(report: Report) -> int:
     """Tells about which rules nothing was learnt; returns the exit code."""
     for server in report.silent:
         asking = [each.rule.alert for each in report.findings if each.rule.server == server]
-        tell(f"nothing was learnt about {', '.join(asking) or 'what it was before'}: {server} did not answer")
+        about = ", ".join(asking) or "what it was before"
+        tell(f"nothing was learnt about {about}: {server} answered none of its questions; the report says why")
     known = [each for each in report.findings if each.rule.server not in report.silent]
     if unknown := [each.rule.alert for each in known if each.share(Outcome.ERROR) == 1]:
         tell(f"nothing was learnt about {', '.join(unknown)}: each question failed")

@@ -149,6 +149,8 @@ async def _find(session: Session, trip: str) -> tuple[Target, Journal, FinishedT
             if ended.trip.id == trip and journal:
                 return target, journal, ended
             known.append(ended.trip.id)
+    if not any(trip.startswith(target.target) for target in session.targets):
+        raise StopError(f"no target's name begins {visible(trip)!r}; `watchdog history` shows the rollbacks", USAGE)
     names = ", ".join(reversed(known)) or "none"
     raise StopError(f"no rollback {visible(trip)!r} has ended; `watchdog history` shows them (here: {names})", USAGE)
 

@@ -129,7 +129,7 @@ def _trip_fields(trip: Trip) -> dict[str, Any]:
         "release": trip.release,
         "goodRelease": trip.good_release,
         "undoes": trip.undoes,
-        "reapplied": trip.reapplied,
+        "timesUndone": trip.times_undone,
         "switched": list(trip.switched),
     }
 
@@ -147,7 +147,7 @@ def _trip(fields: dict[str, Any]) -> Trip:
             release=str(fields.get("release", "")),
             good_release=str(fields.get("goodRelease", "")),
             undoes=str(fields.get("undoes", "")),
-            reapplied=int(fields.get("reapplied", 0)),
+            times_undone=int(fields.get("timesUndone", 0)),
             switched=tuple(map(str, fields.get("switched", ()))),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:

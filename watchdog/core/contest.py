@@ -20,7 +20,7 @@ from watchdog.core.model import DeploymentStatus, ServiceStatus, TargetStatus, T
 from watchdog.core.readiness import saved_replicas
 from watchdog.core.rules.language import Target
 
-MOST_REAPPLIED = 2
+MOST_DONE_AGAIN = 2
 ONE_GO_SECONDS = 3.0
 
 _ARGO_CD = "argocd"
@@ -78,8 +78,13 @@ def contested(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
     return () if is_withdrawn(status, trip) else _fought_for(status, trip)
 
 
+def is_done_again(status: TargetStatus, trip: Trip) -> bool:
+    """True when what is undone is switched another time: it is neither contested nor withdrawn."""
+    return not is_withdrawn(status, trip) and not _fought_for(status, trip)
+
+
 def _fought_for(status: TargetStatus, trip: Trip) -> tuple[ServiceStatus, ...]:
-    if trip.reapplied < MOST_REAPPLIED or is_superseded(status, trip):
+    if trip.times_undone <= MOST_DONE_AGAIN or is_superseded(status, trip):
         return ()
     return tuple(each for each in status.services if was_undone(each, trip) and not (each.flux_off and is_flux(each)))
 
@@ -120,7 +125,7 @@ def is_withdrawn(status: TargetStatus, trip: Trip) -> bool:
 
     A person has taken them off, as the page says, or who undid it once more. At its own end they are off as well.
     """
-    is_contested = trip.reapplied >= MOST_REAPPLIED and any(each.color != trip.good for each in status.services)
+    is_contested = trip.times_undone > MOST_DONE_AGAIN and any(each.color != trip.good for each in status.services)
     return is_contested and not any(TRIP in each.annotations for each in status.services)
 
 

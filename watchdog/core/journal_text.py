@@ -16,7 +16,7 @@ from watchdog.core.instant import read_instant, show_instant
 from watchdog.core.journal import Journal, trips
 from watchdog.core.model import End
 
-SCHEMA = 1
+SCHEMA = 2
 TRIPPED = "tripped"
 _JOURNAL = TypeAdapter(Journal)
 _MOST_DIGITS = 9

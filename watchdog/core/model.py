@@ -222,8 +222,8 @@ class Trip:
     """One rollback from its first decision to its end.
 
     ``selectors`` and ``replicas`` are what the Services and the bad Deployments had when it was decided: the plan to
-    undo it by. ``reapplied`` counts how often a switch that somebody undid was done again. A trip that a person asked
-    for says which guards were overridden; one that undoes another leaves the color that it leaves at its size.
+    undo it by. ``times_undone`` counts how often somebody has undone a switch. A trip that a person asked for says
+    which guards were overridden; one that undoes another leaves the color that it leaves at its size.
     ``release`` is what ran in the bad color when it was decided, ``good_release`` in the good one, "" when nobody
     knows. ``switched`` names the Services that it has switched, whose marks may be lost. ``altered`` says which write
     an admission has changed on its way, and ``times_altered`` how often that was. ``first_verified_at`` is when every
@@ -238,7 +238,7 @@ class Trip:
     rules: tuple[TrippedRule, ...]
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     replicas: Mapping[str, int] = field(default_factory=dict)
-    reapplied: int = 0
+    times_undone: int = 0
     altered: str = ""
     times_altered: int = 0
     overrides: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from watchdog.core.contest import MOST_REAPPLIED, is_new_release
+from watchdog.core.contest import MOST_DONE_AGAIN, is_new_release
 from watchdog.core.model import DeploymentStatus, Selector, TargetStatus, Trip
 from watchdog.core.selectors import selects
 
@@ -77,7 +77,7 @@ NOBODY = Others()
 
 def why_not_restored(deployment: DeploymentStatus, others: Others) -> str:
     """Why a good Deployment that is too small is not scaled up; "" when it may be."""
-    if others.restored_again.get(deployment.name, 0) < MOST_REAPPLIED:
+    if others.restored_again.get(deployment.name, 0) < MOST_DONE_AGAIN:
         return ""
     return f"{deployment.scaled_by or 'somebody'} scales {deployment.name} down again and again"
 
@@ -111,6 +111,6 @@ def why_kept(trip: Trip, status: TargetStatus, deployment: DeploymentStatus, oth
     for each in others.of(deployment):
         if each.kind == KEDA and not each.idle:
             return f"{each} would scale it up again"
-    if others.scaled_down.get(deployment.name, 0) > MOST_REAPPLIED:
+    if others.scaled_down.get(deployment.name, 0) > MOST_DONE_AGAIN:
         return f"{deployment.scaled_by or 'somebody'} scales it up again and again"
     return ""

@@ -100,7 +100,8 @@ def plan(
     if scale_downs:
         names = ", ".join(step.deployment.name for step in scale_downs)
         return Plan(stage=Stage.SCALING_DOWN, steps=scale_downs, sentence=f"scaling {names} to 0")
-    hopes_until = max(hopes_until, drained_at + _longest_proof(target, trip))
+    # Whoever takes over has first to see the rules in a slot, and then for as long as they ask.
+    hopes_until = max(hopes_until, drained_at + 2 * target.interval + _longest_proof(target, trip))
     end = _end(trip, well=well, is_late=now >= hopes_until)
     return _recovering(trip) if end is None else _closing(trip, status, others, end)
 
@@ -123,10 +124,9 @@ def _hopes_until(target: Target, trip: Trip, verified_since: float | None) -> fl
 
 def _verifying(trip: Trip, status: TargetStatus, others: Others, *, is_late: bool) -> Plan:
     """Waits for the endpoints; to pods that come and go it ends, and leaves running what could take their place."""
-    end = _end(trip, well=False, is_late=True) if is_late else None
-    if end is None:
+    if not is_late:
         return Plan(stage=Stage.VERIFYING, steps=(), sentence=_awaited(trip, status))
-    found = _closing(trip, status, others, end)
+    found = _closing(trip, status, others, End.NOT_RECOVERED)
     unsteady = f"{trip.good} has not kept its ready endpoints: what runs of {trip.bad} is left running"
     return replace(found, sentence=f"{found.sentence}; {unsteady}")
 
@@ -286,6 +286,8 @@ def _found(trip: Trip, end: End) -> str:
             return "recovered"
         case End.UNMEASURED:
             return "as asked by hand; no rule measured whether the service recovered"
+        case _ if trip.is_by_hand:
+            return "not recovered"
         case _:
             return f"not recovered: the tripped rules were not seen well on {trip.good}"
 

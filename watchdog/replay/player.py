@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from watchdog.core.contest import was_undone
+from watchdog.core.contest import is_done_again, was_undone
 from watchdog.core.decide import decide
 from watchdog.core.decision import Decision, Hold, Reason, Rollback, Situation
 from watchdog.core.evaluate import evaluate, firing
@@ -222,7 +222,10 @@ class Player:
         trip = decision.trip
         todo = self._plan(trip, status, now=now)
         if todo.stage is Stage.SWITCHING and any(was_undone(service, trip) for service in status.services):
-            self.journal = replace(self.journal, trip=replace(trip, reapplied=trip.reapplied + 1))
+            trip = replace(trip, times_undone=trip.times_undone + 1)
+            self.journal = replace(self.journal, trip=trip)
+            if not is_done_again(status, trip):
+                return  # the next tick decides what that is
         for step in todo.steps:
             self._world = self._world.after(step, at=now)
             told = of_step(step, at=now)

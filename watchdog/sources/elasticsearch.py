@@ -47,6 +47,12 @@ _NOBODYS = frozenset({401, 429, 503})
 Answered = TypeVar("Answered")
 
 
+class _Turn:
+    """Whether what waits for a free connection has got one."""
+
+    has_come = False
+
+
 class ElasticsearchSource:
     """An Elasticsearch cluster. To be used from one event loop."""
 
@@ -206,22 +212,30 @@ class ElasticsearchSource:
         except CredentialsError as error:
             raise NoAnswerError(sentence(f"{self._server} {error}"), trouble=error.trouble) from error
         self._secrets = proof.secrets
+        turn = _Turn()
         try:
             async with asyncio.timeout(self._settings.deadline):
-                return await self._in_turn(ask, proof)
-        except (TimeoutError, AnswerError, self._elasticsearch.ApiError, self._elasticsearch.TransportError) as error:
+                return await self._in_turn(turn, ask, proof)
+        except TimeoutError as error:
+            raise self._explained(error if turn.has_come else self._never_asked(), proof) from error
+        except (AnswerError, self._elasticsearch.ApiError, self._elasticsearch.TransportError) as error:
             raise self._explained(error, proof) from error
 
-    async def _in_turn(self, ask: Callable[[Proof], Awaitable[Answered]], proof: Proof) -> Answered:
-        deadline, begun = self._settings.deadline, time.monotonic()
+    async def _in_turn(self, turn: _Turn, ask: Callable[[Proof], Awaitable[Answered]], proof: Proof) -> Answered:
+        begun = time.monotonic()
         async with self._free:
             if self._is_closed:
                 raise AnswerError("is not asked any more: the source was closed")
-            if time.monotonic() - begun >= deadline * _SERVER_SHARE:
-                raise AnswerError(
-                    f"was not asked within {deadline:g} s: all {CONNECTIONS} connections wait for earlier searches"
-                )
+            if time.monotonic() - begun >= self._settings.deadline * _SERVER_SHARE:
+                raise self._never_asked()
+            turn.has_come = True
             return await ask(proof)
+
+    def _never_asked(self) -> AnswerError:
+        deadline = self._settings.deadline
+        return AnswerError(
+            f"was not asked within {deadline:g} s: all {CONNECTIONS} connections wait for earlier searches"
+        )
 
     def _explained(self, error: Exception, proof: Proof) -> SearchError:
         """What went wrong in a sentence; obeys a request to wait."""

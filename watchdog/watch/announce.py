@@ -238,21 +238,23 @@ class Announcer:
         """Tells people that what has to be done could not be done for a while."""
         self._alert(messages.stuck(self._target, trip, status, error=error, since=since, now=self._clock()))
 
-    async def progress(self, trip: Trip, status: TargetStatus, todo: Plan, others: Others) -> None:
+    def progress(self, trip: Trip, status: TargetStatus, todo: Plan, others: Others) -> None:
         """Tells people what is seen to be done of a rollback, whoever did it."""
+        now, has_begun = self._clock(), any(service.color == trip.good for service in status.services)
         if todo.stage is Stage.GIVEN_UP:
-            self._alert(messages.given_up(self._target, trip, todo, now=self._clock()))
-        if todo.stage is Stage.SUPERSEDED:
-            self._alert(messages.superseded(self._target, trip, status, todo, now=self._clock()))
-            return
-        if not any(service.color == trip.good for service in status.services):
-            return
-        if todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
-            self._alert(messages.switched(self._target, trip, status, others, now=self._clock()))
-        for event in progress_events(trip, status, todo):
-            await self._emit(event)
-        if todo.stage is Stage.FINISHED:
-            self._alert(messages.finished(self._target, trip, status, todo, now=self._clock()))
+            self._alert(messages.given_up(self._target, trip, todo, now=now))
+        elif todo.stage is Stage.SUPERSEDED:
+            self._alert(messages.superseded(self._target, trip, status, todo, now=now))
+        elif has_begun and todo.stage not in (Stage.RESTORING, Stage.SWITCHING):
+            self._alert(messages.switched(self._target, trip, status, others, now=now))
+        if has_begun and todo.stage is Stage.FINISHED:
+            self._alert(messages.finished(self._target, trip, status, todo, now=now))
+
+    async def progress_events(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
+        """Notes the same on the objects. An API server that takes no Events takes its time: nothing waits for them."""
+        if todo.stage is not Stage.SUPERSEDED and any(service.color == trip.good for service in status.services):
+            for event in progress_events(trip, status, todo):
+                await self._emit(event)
 
     def step(self, step: Step) -> None:
         """Tells one write that was done."""

@@ -3,6 +3,8 @@
 Law: a look writes nothing; what it has learned is in the journal in memory before anybody decides on it.
 """
 
+import math
+import time
 from dataclasses import replace
 
 from watchdog.clocks import Clock
@@ -21,7 +23,10 @@ from watchdog.watch.recollection import Recollection
 
 
 class Lookout:
-    """The eyes of a watch. ``rules_since`` is when the target's files came, None to leave what is in force as it is."""
+    """The eyes of a watch; ``looked_at`` is when the newest look ended, by `time.monotonic`.
+
+    ``rules_since`` is when the target's files came, None to leave what is in force as it is.
+    """
 
     def __init__(
         self,
@@ -47,10 +52,12 @@ class Lookout:
         self._myself = myself
         self._mine = None if rules_since is None else in_force(target, since=rules_since)
         self._clock = clock
+        self.looked_at = -math.inf
 
     async def look(self) -> TargetStatus:
         """What the cluster looks like now. Raises ClusterError."""
         snapshot = await read_namespace(self._cluster, self._target.namespace, self._myself)
+        self.looked_at = time.monotonic()
         now = self._clock()
         status = without_others(status_of(self._target, snapshot, now=now), self._instance)
         self._evidence.saw(status)

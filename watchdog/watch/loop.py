@@ -10,7 +10,6 @@ trips is acted on in the same tick. What is open goes on each second while answe
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -72,10 +71,15 @@ class Watch:
         self._fleet = fleet or Fleet(1)
         self._reporter = reporter
         self._instance = instance
-        self._dry_run = dry_run or target.mode is Mode.DRY_RUN
+        self._dry_run = dry_run
         self._clock = clock = EvenClock(clock or time.time, steady or clock or boot_clock)
         self._announcer = Announcer(
-            target, cluster=cluster, reporter=reporter, post=self._post, events=not self._dry_run, clock=clock
+            target,
+            cluster=cluster,
+            reporter=reporter,
+            post=self._post,
+            events=not dry_run and target.mode is Mode.ENFORCE,
+            clock=clock,
         )
         self._known = Recollection(target.target, journal, is_settled=reporter.is_settled)
         self._evidence = Evidence(
@@ -103,7 +107,6 @@ class Watch:
             clock=clock,
         )
         self._seen: TargetStatus | None = None
-        self._looked_at = -math.inf
         self._retires: float | None = None  # since when the rule files do not have this target
         self._urgent = False  # something is to be done that failed: the next tick is not a slot away
         self._failing_since: float | None = None
@@ -124,6 +127,8 @@ class Watch:
         while not stopping.is_set():
             await self.tick()
             await self._rest(stopping, self._until_next_tick())
+        if self._retires is not None:
+            await self._observed()  # another writer may have been quicker: what is written is what was read
         if self._retires is not None and not self.is_rolling_back:
             self._lookout.retire(self._retires)
             await self._try_to_keep()
@@ -181,16 +186,14 @@ class Watch:
             return None
 
     async def _observe(self) -> TargetStatus:
-        began = time.monotonic()
         self._seen = status = await self._lookout.look()
-        self._looked_at = began
         if not self._known.unreadable:
             self._trips.note_verified(status)
         return status
 
     def _sees_clearly(self) -> bool:
         """True while what was seen last is new enough to write by."""
-        return time.monotonic() - self._looked_at <= FRESH_SECONDS
+        return time.monotonic() - self._lookout.looked_at <= FRESH_SECONDS
 
     def _post(self, alert: Alert) -> None:
         self._known.journal = post(self._known.journal, alert)

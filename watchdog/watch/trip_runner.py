@@ -17,7 +17,7 @@ from watchdog.cluster.apply import apply
 from watchdog.cluster.autoscalers import read_others
 from watchdog.cluster.client import AlteredError, Cluster, ClusterError, ConflictError
 from watchdog.cluster.endpoints import glance
-from watchdog.core.contest import Reverts, was_undone
+from watchdog.core.contest import Reverts, is_done_again, was_undone
 from watchdog.core.journal import close_trip, open_trip
 from watchdog.core.model import End, FinishedTrip, TargetStatus, Trip
 from watchdog.core.others import NOBODY
@@ -77,8 +77,14 @@ class TripRunner:
         self._awaiting = None
         if trip is None or not is_verified(trip, status):
             self._verified_since = None
+            self._begin_to_verify(trip, status)
         else:
             self._tell_verified(trip)
+
+    def _begin_to_verify(self, trip: Trip | None, status: TargetStatus) -> None:
+        """A Service that is still to be switched, or once more, has endpoints to wait for afterwards: all its time."""
+        if trip and trip.first_verified_at is not None and any(each.color != trip.good for each in status.services):
+            self._known.journal = replace(self._known.journal, trip=replace(trip, first_verified_at=None))
 
     def _tell_verified(self, trip: Trip) -> None:
         self._note_first_verified(trip)
@@ -147,7 +153,7 @@ class TripRunner:
         self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float, sees_clearly: Callable[[], bool]
     ) -> None:
         if todo.end is not None:
-            await self._announcer.progress(trip, status, todo, self._others)
+            self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING:
             trip = await self._count_reverts(trip, status, now=now)
         for step in todo.steps:
@@ -161,10 +167,10 @@ class TripRunner:
         if todo.stage in (Stage.SWITCHING, Stage.VERIFYING):
             self._awaiting = status
         self._tell_of_long_wait(trip, status, todo, now=now)
+        self._announcer.progress(trip, status, todo, self._others)
         if todo.end is not None:
             await self._close(replace(trip, unready=todo.unready), todo.end, todo.sentence, now=now)
-        else:
-            await self._announcer.progress(trip, status, todo, self._others)
+        await self._announcer.progress_events(trip, status, todo)
 
     def _note(self, step: Step, trip: Trip) -> None:
         """Remembers a write that was done."""
@@ -181,14 +187,14 @@ class TripRunner:
                 pass
 
     async def _count_reverts(self, trip: Trip, status: TargetStatus, *, now: float) -> Trip:
-        """The trip, in which it is journaled that it is done another time, before it is.
+        """The trip, in which it is journaled that somebody has undone it, before it is done again.
 
-        However often that fails, it is one time.
+        However often that fails, it is one time. Raises ConflictError when it was one time too many.
         """
         before = self._reverts if self._reverts.trip == trip.id else Reverts(trip.id)
         after = before.seen([service for service in status.services if was_undone(service, trip)], now=now)
         if after.count > before.count:
-            counted = replace(trip, reapplied=trip.reapplied + 1)
+            counted = replace(trip, times_undone=trip.times_undone + 1)
             self._known.journal = replace(self._known.journal, trip=counted)
             try:
                 await self._known.keep()
@@ -197,6 +203,8 @@ class TripRunner:
                 raise
             trip = counted
         self._reverts = after
+        if after.count > before.count and not is_done_again(status, trip):
+            raise ConflictError(f"{trip.id} was undone {trip.times_undone} times, and is not done again: looking again")
         return trip
 
     def _note_switched(self, service: str, trip: Trip) -> None:

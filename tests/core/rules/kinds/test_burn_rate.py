@@ -9,6 +9,7 @@ from watchdog.core.durations import parse_duration, show_duration
 from watchdog.core.rules.kinds import BurnRate
 
 ERRORS = "sum(rate(e{c='{{ color }}'}[{{ window }}]))"
+SLOW = "sum(increase(h{c='{{ color }}'}[{{ window }}]))"
 TOTAL = "sum(rate(t{c='{{ color }}'}[{{ window }}]))"
 SAMPLES = "min_samples: {expr: \"t{c='{{ color }}'}\", value: 200}\n"
 
@@ -63,6 +64,19 @@ def test_well_formed() -> None:
     given = file("objective: 99.9%, pairs: [{long: 1h, budget: 2%}]")
     assert problems(given) == []
     assert problems(f"{given}\n{SAMPLES}for: 1m\naction: rollback") == []
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        f"histogram_count({SLOW}) * (1 - histogram_fraction(0, 0.3, {SLOW}))",
+        "sum_over_time((sum(rate(e{c='{{ color }}'}[5m])) / sum(rate(t[5m])) > bool 0.05)[{{ window }}:1m])",
+        "count(sum by (pod) (rate(e{c='{{ color }}'}[{{ window }}])) / on (pod) cores > 0.5) or vector(0)",
+    ],
+    ids=["a fraction times its count", "slices of time", "how many pods"],
+)
+def test_what_counts_is_no_ratio(errors: str) -> None:
+    assert problems(file("objective: 99.9%, pairs: [{long: 1h, budget: 2%}]", errors=errors)) == []
 
 
 @pytest.mark.parametrize(
