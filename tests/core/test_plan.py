@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.making import NOW, deployment, service, status, target, trip
 from watchdog.core.annotations import REPLICAS, TRIP
+from watchdog.core.contest import MOST_DONE_AGAIN
 from watchdog.core.decide import decide
 from watchdog.core.decision import Hold, Situation
 from watchdog.core.journal import Journal
@@ -229,10 +230,18 @@ def test_F28_only_the_release_that_was_decided_on_gets_the_traffic(
 def test_F61_a_good_color_that_somebody_scales_down_again_is_given_up_in_time() -> None:
     within = target()
     seen = status(within, deployment_fields={"blue": {"replicas": 0, "ready": 0}}, ready={"blue": 0})
-    assert planning(within, seen, verified_since=None, now=NOW + 120).stage is Stage.RESTORING
-    found = planning(within, seen, verified_since=None, now=NOW + 121)
+    others = Others(restored_again=dict.fromkeys(("backend-blue", "frontend-blue"), MOST_DONE_AGAIN))
+    assert planning(within, seen, verified_since=None, now=NOW + 120, others=others).stage is Stage.RESTORING
+    found = planning(within, seen, verified_since=None, now=NOW + 121, others=others)
     assert (found.stage, found.steps, found.unready) == (Stage.GIVEN_UP, (), True)
     assert "backend-blue has 0 ready pods of 0, 3 are needed" in found.sentence
+
+
+def test_F29_a_good_color_that_the_api_server_did_not_let_grow_is_made_ready_when_it_does() -> None:
+    within = target()
+    seen = status(within, deployment_fields={"blue": {"replicas": 0, "ready": 0}}, ready={"blue": 0})
+    found = planning(within, seen, verified_since=None, now=NOW + 3600)
+    assert [type(step) for step in found.steps] == [RestoreGood, RestoreGood]
 
 
 @pytest.mark.parametrize(

@@ -200,12 +200,17 @@ def _restoring(
 ) -> Plan | None:
     """What is missing until the good color can take every Service; None when nothing is.
 
-    While nothing is switched yet, a good color that is not ready within ``ready_timeout`` ends the trip.
+    While nothing is switched yet, a good color that is not ready within ``ready_timeout`` ends the trip. What can still
+    be done for it is done first: an API server that has refused it for long does not leave the traffic where it is.
     """
     found = [readiness(target, status, service, bad=trip.bad, good=trip.good) for service in services]
     if all(isinstance(each, Ready) for each in found):
         return None
     small = {each.deployment.uid: each for each in found if isinstance(each, TooSmall)}
+    steps = tuple(step for each in small.values() if (step := _restore(target, trip, each, others)))
+    if steps:
+        names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
+        return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
     limits = [limit for each in small.values() for limit in _limits(each, others) if limit]
     lacking = dict.fromkeys(each.sentence for each in found if isinstance(each, Unready | TooSmall))
     because = "; ".join(["", *limits, *lacking])
@@ -214,10 +219,6 @@ def _restoring(
         timeout = show_duration(target.rollback.ready_timeout)
         sentence = f"{trip.good} did not get ready within {timeout}{because}"
         return replace(_giving_up(trip, status, sentence=sentence), unready=True)
-    steps = tuple(step for each in small.values() if (step := _restore(target, trip, each, others)))
-    if steps:
-        names = ", ".join(f"{step.deployment.name} to {step.replicas}" for step in steps)
-        return Plan(stage=Stage.RESTORING, steps=steps, sentence=f"scaling {names}")
     return Plan(stage=Stage.RESTORING, steps=(), sentence=f"waiting until {trip.good} is ready{because}")
 
 
