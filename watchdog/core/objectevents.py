@@ -3,6 +3,7 @@
 Law: Events follow from what is seen, so that a process that takes over a rollback tells the same ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,12 @@ class ObjectEvent:
         return self.reason in ("RollbackHeld", "Contested", "NotRecovered", "RulesRefused")
 
 
+_OF_END: Mapping[End | None, Literal["Recovered", "NotRecovered"]] = {
+    End.RECOVERED: "Recovered",
+    End.NOT_RECOVERED: "NotRecovered",
+}
+
+
 def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[ObjectEvent, ...]:
     """One Event on every Service and Deployment for what was done to it in a trip."""
     switched = [service for service in status.services if TRIP in service.annotations and service.color == trip.good]
@@ -42,10 +49,8 @@ def progress_events(trip: Trip, status: TargetStatus, todo: Plan) -> tuple[Objec
             each for each in deployments_of(status, trip.bad) if each.replicas == 0 and REPLICAS in each.annotations
         ]
         events += [_scaled_down(deployment, trip) for deployment in scaled]
-    if todo.end is End.RECOVERED:
-        events += [_on_service(service, "Recovered", f"{trip.id}: {todo.sentence}", trip.id) for service in switched]
-    if todo.end is End.NOT_RECOVERED:
-        events += [_on_service(service, "NotRecovered", f"{trip.id}: {todo.sentence}", trip.id) for service in switched]
+    if reason := _OF_END.get(todo.end):
+        events += [_on_service(service, reason, f"{trip.id}: {todo.sentence}", trip.id) for service in switched]
     return tuple(events)
 
 

@@ -250,7 +250,7 @@ class Announcer:
         if has_begun and todo.stage is Stage.FINISHED:
             self._alert(messages.finished(self._target, trip, status, todo, now=now))
 
-    async def progress_events(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
+    async def note_progress(self, trip: Trip, status: TargetStatus, todo: Plan) -> None:
         """Notes the same on the objects. An API server that takes no Events takes its time: nothing waits for them."""
         if todo.stage is not Stage.SUPERSEDED and any(service.color == trip.good for service in status.services):
             for event in progress_events(trip, status, todo):

@@ -92,6 +92,7 @@ class Watch:
             announcer=self._announcer,
             fleet=self._fleet,
             instance=instance,
+            sees_clearly=self._sees_clearly,
             clock=clock,
         )
         self._lookout = Lookout(
@@ -129,9 +130,9 @@ class Watch:
             await self._rest(stopping, self._until_next_tick())
         if self._retires is not None:
             await self._observed()  # another writer may have been quicker: what is written is what was read
-        if self._retires is not None and not self.is_rolling_back:
-            self._lookout.retire(self._retires)
-            await self._try_to_keep()
+            if not self.is_rolling_back:
+                self._lookout.retire(self._retires)
+                await self._try_to_keep()
 
     def retire(self, since: float) -> None:
         """Since then the rule files do not have this target: once it is left, no replica that lags may act on it."""
@@ -288,8 +289,7 @@ class Watch:
         await self._trips.begin(decision.trip)
         if decision.trip.id == self._trip_to_count and await self._is_one_too_many(decision.trip, status):
             return False
-        well = self._is_well(decision.trip, status)
-        await self._trips.carry_on(decision.trip, status, well=well, sees_clearly=self._sees_clearly)
+        await self._trips.carry_on(decision.trip, status, well=self._is_well(decision.trip, status))
         self._urgent = self._known.journal.trip is not None
         return True
 

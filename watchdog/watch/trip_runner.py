@@ -49,14 +49,17 @@ class TripRunner:
         announcer: Announcer,
         fleet: Fleet,
         instance: str,
+        sees_clearly: Callable[[], bool],
         clock: EvenClock,
     ) -> None:
+        """``sees_clearly`` says whether what was seen last is new enough to write by; it is asked before each step."""
         self._target = target
         self._cluster = cluster
         self._known = known
         self._announcer = announcer
         self._fleet = fleet
         self._instance = instance
+        self._sees_clearly = sees_clearly
         self._clock = clock
         self._verified_since: float | None = None
         self._planned: tuple[str, float | None] = ("", None)
@@ -132,11 +135,10 @@ class TripRunner:
             self._fleet.spared(self._target.target)  # what is journaled is read anew, and counted by that
             raise
 
-    async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool, sees_clearly: Callable[[], bool]) -> None:
+    async def carry_on(self, trip: Trip, status: TargetStatus, *, well: bool) -> None:
         """Takes the next steps. Raises ClusterError; then the next call looks afresh.
 
-        ``sees_clearly`` says whether ``status`` is still new enough to write by; it is asked before each step. People
-        are told after a switch, and before the trip is closed.
+        People are told after a switch, and before the trip is closed.
         """
         self._clock.hold()
         now = self._clock()
@@ -145,19 +147,17 @@ class TripRunner:
             if todo.stage is not Stage.SWITCHING and await self._look_for_others(trip, now=now):
                 todo = self._plan(trip, status, well=well, now=now)
             self._announcer.stage(trip, todo)
-            await self._carry_out(trip, status, todo, now=now, sees_clearly=sees_clearly)
+            await self._carry_out(trip, status, todo, now=now)
         finally:
             self._planned = trip.id, self._clock()
 
-    async def _carry_out(
-        self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float, sees_clearly: Callable[[], bool]
-    ) -> None:
+    async def _carry_out(self, trip: Trip, status: TargetStatus, todo: Plan, *, now: float) -> None:
         if todo.end is not None:
             self._announcer.progress(trip, status, todo, self._others)
         elif todo.stage is Stage.SWITCHING:
             trip = await self._count_reverts(trip, status, now=now)
         for step in todo.steps:
-            if not sees_clearly():
+            if not self._sees_clearly():
                 raise ConflictError(f"not {todo.sentence} by what was seen too long ago: looking again")
             await self._write(replace(step, trip=trip), trip, now=now)
             self._announcer.step(step)
@@ -170,7 +170,7 @@ class TripRunner:
         self._announcer.progress(trip, status, todo, self._others)
         if todo.end is not None:
             await self._close(replace(trip, unready=todo.unready), todo.end, todo.sentence, now=now)
-        await self._announcer.progress_events(trip, status, todo)
+        await self._announcer.note_progress(trip, status, todo)
 
     def _note(self, step: Step, trip: Trip) -> None:
         """Remembers a write that was done."""
